@@ -77,7 +77,7 @@ export function bootstrapParameters<Name extends string>(request: {
  */
 export function exchangeableResiduals(residuals: ArrayLike<number>, leverages: ArrayLike<number>): Float64Array {
   const corrected = Float64Array.from(residuals, (residual, i) => {
-    const room = 1 - leverages[i]!;
+    const room = 1 - leverages[i];
     return room > 1e-9 ? residual / Math.sqrt(room) : 0;
   });
   let sum = 0;

@@ -71,6 +71,6 @@ export function resampleIndices(random: Random, count: number): Int32Array {
  */
 export function resampleGroups(random: Random, groups: readonly (readonly number[])[]): number[] {
   const members: number[] = [];
-  for (let i = 0; i < groups.length; i++) for (const member of groups[random.integer(groups.length)]!) members.push(member);
+  for (let i = 0; i < groups.length; i++) for (const member of groups[random.integer(groups.length)]) members.push(member);
   return members;
 }

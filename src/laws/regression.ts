@@ -42,13 +42,13 @@ export function weightedLeastSquares(rows: readonly ArrayLike<number>[], y: Arra
   const roots = Float64Array.from({ length: count }, (_, i) => Math.sqrt(weights?.[i] ?? 1));
   // Columns scaled to length one: the rank test and the accuracy then do not depend on units.
   const lengths = new Float64Array(columns);
-  for (let i = 0; i < count; i++) for (let j = 0; j < columns; j++) lengths[j]! += (roots[i]! * rows[i]![j]!) ** 2;
+  for (let i = 0; i < count; i++) for (let j = 0; j < columns; j++) lengths[j] += (roots[i] * rows[i][j]) ** 2;
   for (let j = 0; j < columns; j++) {
-    lengths[j] = Math.sqrt(lengths[j]!);
-    if (!(lengths[j]! > 0) || !Number.isFinite(lengths[j]!)) return { status: 'rank deficient', column: j };
+    lengths[j] = Math.sqrt(lengths[j]);
+    if (!(lengths[j] > 0) || !Number.isFinite(lengths[j])) return { status: 'rank deficient', column: j };
   }
   const scaled = new Matrix(count, columns);
-  for (let i = 0; i < count; i++) for (let j = 0; j < columns; j++) scaled.set(i, j, (roots[i]! * rows[i]![j]!) / lengths[j]!);
+  for (let i = 0; i < count; i++) for (let j = 0; j < columns; j++) scaled.set(i, j, (roots[i] * rows[i][j]) / lengths[j]);
   const decomposition = new QrDecomposition(scaled);
   const R = decomposition.upperTriangularMatrix;
   for (let j = 0; j < columns; j++) if (!(Math.abs(R.get(j, j)) > DEPENDENT)) return { status: 'rank deficient', column: j };
@@ -60,15 +60,15 @@ export function weightedLeastSquares(rows: readonly ArrayLike<number>[], y: Arra
     const row = new Float64Array(count);
     for (let i = 0; i < count; i++) {
       let sum = 0;
-      for (let k = j; k < columns; k++) sum += inverseR[j]![k]! * Q.get(i, k);
-      row[i] = (sum * roots[i]!) / lengths[j]!;
+      for (let k = j; k < columns; k++) sum += inverseR[j][k] * Q.get(i, k);
+      row[i] = (sum * roots[i]) / lengths[j];
     }
     return row;
   });
   const solve = (observed: ArrayLike<number>): Float64Array =>
     Float64Array.from(pseudoInverse, (row) => {
       let sum = 0;
-      for (let i = 0; i < count; i++) sum += row[i]! * observed[i]!;
+      for (let i = 0; i < count; i++) sum += row[i] * observed[i];
       return sum;
     });
 
@@ -76,7 +76,7 @@ export function weightedLeastSquares(rows: readonly ArrayLike<number>[], y: Arra
   const residuals = residualsOf(rows, y, coefficients);
   // One step of iterative refinement: recovers the digits that an ill-conditioned design costs.
   const correction = solve(residuals);
-  for (let j = 0; j < columns; j++) coefficients[j]! += correction[j]!;
+  for (let j = 0; j < columns; j++) coefficients[j] += correction[j];
   const refined = residualsOf(rows, y, coefficients);
 
   const leverages = Float64Array.from({ length: count }, (_, i) => {
@@ -87,15 +87,15 @@ export function weightedLeastSquares(rows: readonly ArrayLike<number>[], y: Arra
   const inverseNormal = Array.from({ length: columns }, (_, j) =>
     Float64Array.from({ length: columns }, (_, k) => {
       let sum = 0;
-      for (let m = Math.max(j, k); m < columns; m++) sum += inverseR[j]![m]! * inverseR[k]![m]!;
-      return sum / (lengths[j]! * lengths[k]!);
+      for (let m = Math.max(j, k); m < columns; m++) sum += inverseR[j][m] * inverseR[k][m];
+      return sum / (lengths[j] * lengths[k]);
     }),
   );
   let sumOfSquares = 0;
   let positive = 0;
   for (let i = 0; i < count; i++) {
-    sumOfSquares += (roots[i]! * refined[i]!) ** 2;
-    if (roots[i]! > 0) positive++;
+    sumOfSquares += (roots[i] * refined[i]) ** 2;
+    if (roots[i] > 0) positive++;
   }
   return {
     status: 'full rank',
@@ -111,24 +111,24 @@ export function weightedLeastSquares(rows: readonly ArrayLike<number>[], y: Arra
 
 /** Observed − fitted for given coefficients. */
 export function residualsOf(rows: readonly ArrayLike<number>[], y: ArrayLike<number>, coefficients: ArrayLike<number>): Float64Array {
-  return Float64Array.from(rows, (row, i) => y[i]! - dot(row, coefficients));
+  return Float64Array.from(rows, (row, i) => y[i] - dot(row, coefficients));
 }
 
 /** Σ a·b over the length of `a`. */
 export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0;
-  for (let j = 0; j < a.length; j++) sum += a[j]! * b[j]!;
+  for (let j = 0; j < a.length; j++) sum += a[j] * b[j];
   return sum;
 }
 
 function inverseUpperTriangle(R: Matrix, size: number): Float64Array[] {
   const inverse = Array.from({ length: size }, () => new Float64Array(size));
   for (let column = 0; column < size; column++) {
-    inverse[column]![column] = 1 / R.get(column, column);
+    inverse[column][column] = 1 / R.get(column, column);
     for (let row = column - 1; row >= 0; row--) {
       let sum = 0;
-      for (let k = row + 1; k <= column; k++) sum += R.get(row, k) * inverse[k]![column]!;
-      inverse[row]![column] = -sum / R.get(row, row);
+      for (let k = row + 1; k <= column; k++) sum += R.get(row, k) * inverse[k][column];
+      inverse[row][column] = -sum / R.get(row, row);
     }
   }
   return inverse;
