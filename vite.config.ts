@@ -25,7 +25,7 @@ export default defineConfig({
   test: {
     reporters: ['default', './scripts/tally-reporter.ts'],
     projects: [
-      { extends: true, test: { name: 'unit', environment: 'node', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 } },
+      { extends: true, test: { name: 'unit', environment: 'node', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000, server: { deps: { inline: [/@tensorflow/] } } } },
       {
         extends: true,
         test: {
