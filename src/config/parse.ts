@@ -33,6 +33,8 @@ export function sentenceOf(issue: v.BaseIssue<unknown>, what: { en: string; zh: 
     });
   }
   const where = path ? `"${path}"` : '';
+  if (issue.type === 'check' || issue.type === 'custom')
+    return new InputError({ en: `${what.en}: ${where} ${issue.message}.`, zh: `${what.zh}：${where} ${issue.message}。` });
   return new InputError({
     en: `${what.en}: ${where} must be ${issue.expected ?? 'valid'}, but is ${issue.received}.`.replace(':  ', ': '),
     zh: `${what.zh}：${where} 应为 ${issue.expected ?? '有效值'}，现为 ${issue.received}。`,

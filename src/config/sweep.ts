@@ -7,11 +7,26 @@ import { runFields, type RunConfig, type RunField, type RunInput } from './run.t
 /** The most runs one sweep may hold. */
 export const MAXIMUM_RUNS = 50_000;
 
+// Not v.record, which silently drops keys such as "constructor"; expandSweep checks every key by name.
+const settings = v.custom<Record<string, unknown>>(
+  (input) => typeof input === 'object' && input !== null && !Array.isArray(input),
+  'must be an object',
+);
+
 const grid = v.strictObject({
   /** Settings that all runs of this grid share, over the sweep's base. */
-  set: v.optional(v.record(v.string(), v.unknown()), {}),
+  set: v.optional(settings, {}),
   /** Values per setting; the grid is their product. */
-  axes: v.optional(v.record(v.string(), v.pipe(v.array(v.unknown()), v.minLength(1), v.maxLength(10_000))), {}),
+  axes: v.optional(
+    v.pipe(
+      settings,
+      v.check(
+        (axes) => Object.values(axes).every((values) => Array.isArray(values) && values.length > 0),
+        'must hold a list with at least one value for each setting',
+      ),
+    ),
+    {},
+  ),
 });
 
 /** Schema of a sweep: the union of its grids over one base run. */
@@ -19,7 +34,7 @@ export const sweepSchema = v.strictObject({
   name: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
   /** Id of the experiment whose analysis reads the sweep. */
   experiment: v.optional(v.pipe(v.string(), v.maxLength(100))),
-  base: v.optional(v.record(v.string(), v.unknown()), {}),
+  base: v.optional(settings, {}),
   grids: v.pipe(v.array(grid), v.minLength(1), v.maxLength(1000)),
 });
 
