@@ -75,6 +75,8 @@ export interface RunRow {
   /** Loss, nats per token. */
   readonly loss: number;
   readonly seed?: number;
+  /** How the run ended, where that is known; `diverged` and `failed` runs are kept as part of the grid and left out of fits. */
+  readonly status?: 'done' | 'diverged' | 'failed';
   /** Curves have many rows of one run; rows of one run share this. */
   readonly run?: string;
 }

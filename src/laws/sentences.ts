@@ -32,6 +32,7 @@ export const sentences = {
   missing: (column: string): Sentence => ({ en: `no ${column}`, zh: `缺少 ${column}` }),
   notPositive: (column: string): Sentence => ({ en: `${column} is not a positive number`, zh: `${column} 不是正数` }),
   diverged: { en: 'the run diverged', zh: '该训练发散' },
+  failed: { en: 'the run failed', zh: '该训练失败' },
   notConverged: {
     en: 'The solver did not reach its tolerance from any starting point; the data may not follow this law.',
     zh: '求解器从所有起点出发都未达到容差；数据可能不符合此定律。',
