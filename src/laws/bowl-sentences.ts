@@ -12,7 +12,8 @@ const sides: Readonly<Record<GridSide, Sentence>> = {
   'large batch': { en: 'larger batches', zh: '更大的批量' },
 };
 
-const list = (edges: readonly GridSide[]): Sentence => ({
+/** Sides in words, joined. */
+export const list = (edges: readonly GridSide[]): Sentence => ({
   en: edges.map((edge) => sides[edge].en).join(' and '),
   zh: edges.map((edge) => sides[edge].zh).join('和'),
 });

@@ -5,6 +5,7 @@
 // and never stops early, so it is called in short rounds, each from the best point so far, on parameters scaled by
 // the length of their columns in the Jacobian.
 import { levenbergMarquardt } from 'ml-levenberg-marquardt';
+import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import { weightedLeastSquares } from './regression.ts';
 
 /** A model of n observations with p parameters. */
@@ -20,8 +21,10 @@ export interface CurveProblem {
   /** Box the search stays in; default none. */
   readonly lower?: readonly number[];
   readonly upper?: readonly number[];
-  /** Library rounds of 12 iterations each, default 6. */
+  /** Library rounds of 12 iterations each, default 6; 0 near the optimum, as in a bootstrap's refits. */
   readonly rounds?: number;
+  /** Relative gain in the sum of squares below which a step is the last. Default 1e-14. */
+  readonly tolerance?: number;
 }
 
 /** Where the search ended. */
@@ -43,7 +46,7 @@ const GAUSS_NEWTON_STEPS = 40;
 
 /** Minimises Σ weight·(y − model)² from `start`. */
 export function fitCurve(problem: CurveProblem): CurveFit {
-  const { model, jacobian, y, weights, start, rounds = 6 } = problem;
+  const { model, jacobian, y, weights, start, rounds = 6, tolerance = 1e-14 } = problem;
   const lower = problem.lower ?? start.map(() => -Infinity);
   const upper = problem.upper ?? start.map(() => Infinity);
   const roots = Float64Array.from({ length: y.length }, (_, i) => Math.sqrt(weights?.[i] ?? 1));
@@ -88,24 +91,19 @@ export function fitCurve(problem: CurveProblem): CurveFit {
       settled = true;
       break;
     }
-    const linear = weightedLeastSquares(
-      rows.map((row) => columns.map((k) => row[k])),
-      residuals,
-      roots.map((root) => root * root),
-    );
-    if (linear.status === 'rank deficient') break;
+    const direction = gaussNewton(rows, residuals, roots, columns);
+    if (direction === undefined) break;
     let shrink = 1;
     let moved = false;
     for (let halving = 0; halving < 30; halving++, shrink /= 2) {
-      const candidate = clamp(best.map((value, k) => (free[k] ? value + shrink * linear.coefficients[columns.indexOf(k)] : value)));
+      const candidate = clamp(best.map((value, k) => (free[k] ? value + shrink * direction[columns.indexOf(k)] : value)));
       const lowered = sumAt(candidate);
       if (lowered < sum) {
         const gain = (sum - lowered) / sum;
         best = candidate;
         sum = lowered;
         moved = true;
-        // Below 1e-14 the sum of squares no longer feels the parameters; the step itself still refines them.
-        if (gain < 1e-14) settled = true;
+        if (gain < tolerance) settled = true;
         break;
       }
     }
@@ -119,6 +117,47 @@ export function fitCurve(problem: CurveProblem): CurveFit {
     sumOfSquares: sum,
     residuals: Float64Array.from({ length: y.length }, (_, i) => y[i] - fitted[i]),
   };
+}
+
+/**
+ * The step that would minimise the sum of squares were the model linear: from the normal equations with columns scaled
+ * to one (fast; an inexact step costs iterations, not accuracy), by QR where those are not positive definite.
+ */
+function gaussNewton(
+  rows: readonly ArrayLike<number>[],
+  residuals: Float64Array,
+  roots: Float64Array,
+  columns: readonly number[],
+): ArrayLike<number> | undefined {
+  const size = columns.length;
+  const normal = Array.from({ length: size }, () => new Float64Array(size));
+  const gradient = new Float64Array(size);
+  for (let i = 0; i < rows.length; i++) {
+    const weight = roots[i] * roots[i];
+    const row = rows[i];
+    for (let j = 0; j < size; j++) {
+      const left = weight * row[columns[j]];
+      gradient[j] += left * residuals[i];
+      for (let k = 0; k <= j; k++) normal[j][k] += left * row[columns[k]];
+    }
+  }
+  const lengths = normal.map((row, j) => Math.sqrt(row[j]));
+  if (lengths.every((length) => length > 0 && Number.isFinite(length))) {
+    const scaled = new Matrix(size, size);
+    for (let j = 0; j < size; j++)
+      for (let k = 0; k < size; k++) scaled.set(j, k, normal[Math.max(j, k)][Math.min(j, k)] / (lengths[j] * lengths[k]));
+    const cholesky = new CholeskyDecomposition(scaled);
+    if (cholesky.isPositiveDefinite()) {
+      const solved = cholesky.solve(Matrix.columnVector(Array.from(gradient, (value, j) => value / lengths[j])));
+      return columns.map((_, j) => solved.get(j, 0) / lengths[j]);
+    }
+  }
+  const linear = weightedLeastSquares(
+    rows.map((row) => columns.map((k) => row[k])),
+    residuals,
+    roots.map((root) => root * root),
+  );
+  return linear.status === 'rank deficient' ? undefined : linear.coefficients;
 }
 
 function libraryRound(round: {
