@@ -121,6 +121,10 @@ function readIndex() {
   }
 }
 
+function writeIndex(corpora) {
+  writeWhole(join(OUTPUT, 'index.json'), JSON.stringify({ format: FORMAT, corpora }));
+}
+
 function isPrepared(corpus) {
   const entry = readIndex().find((item) => item.id === corpus.id);
   const path = join(OUTPUT, `${corpus.id}.txt`);
@@ -196,8 +200,7 @@ async function prepare(corpus, pin) {
   const info = { ...corpus };
   delete info.default;
   const entry = { ...info, characters, codeUnits: text.length, documents: starts };
-  const corpora = [...readIndex().filter((item) => item.id !== corpus.id), entry].sort((a, b) => (a.id < b.id ? -1 : 1));
-  writeWhole(join(OUTPUT, 'index.json'), JSON.stringify({ format: FORMAT, corpora }));
+  writeIndex([...readIndex().filter((item) => item.id !== corpus.id), entry].sort((a, b) => (a.id < b.id ? -1 : 1)));
   console.error(`Prepared "${corpus.id}": ${data.length} bytes, ${characters} characters, ${starts.length} documents.`);
 }
 
@@ -223,8 +226,9 @@ export async function prepareCorpora(ids = [], { pin = false } = {}) {
     }
   }
   if (pin) writeFileSync(REGISTRY, `${JSON.stringify(known, null, 2)}\n`);
-  // The page asks for the index even where nothing could be prepared.
-  if (!existsSync(join(OUTPUT, 'index.json'))) writeWhole(join(OUTPUT, 'index.json'), JSON.stringify({ format: FORMAT, corpora: [] }));
+  // The index lists what is there and whole: the page asks for it even where nothing could be prepared.
+  const there = readIndex().filter((entry) => known.some((corpus) => corpus.id === entry.id && isPrepared(corpus)));
+  if (there.length !== readIndex().length || there.length === 0) writeIndex(there);
   return problems;
 }
 
