@@ -69,9 +69,9 @@ export async function jax(shape: BenchShape, device: Device): Promise<Peer> {
   });
 
   const { tokens, targets } = benchTokens(shape);
-  const x = np.array(tokens as Int32Array<ArrayBuffer>, { dtype: np.int32 });
-  const y = np.array(targets as Int32Array<ArrayBuffer>, { dtype: np.int32 });
-  let p = fill((offset, size) => start.slice(offset, offset + size) as Float32Array<ArrayBuffer>);
+  const x = np.array(tokens, { dtype: np.int32 });
+  const y = np.array(targets, { dtype: np.int32 });
+  let p = fill((offset, size) => start.slice(offset, offset + size));
   let m = zeros();
   let v = zeros();
   let count = 0;
@@ -79,10 +79,10 @@ export async function jax(shape: BenchShape, device: Device): Promise<Peer> {
     async step() {
       count++;
       const corrections = np.array(new Float32Array([1e-3 / (1 - 0.9 ** count), 1 / (1 - 0.999 ** count)]));
-      const [value, nextP, nextM, nextV] = step(p, m, v, corrections, x.ref, y.ref) as unknown as [np.Array, Tree, Tree, Tree];
+      const [value, nextP, nextM, nextV] = step(p, m, v, corrections, x.ref, y.ref);
       [p, m, v] = [nextP, nextM, nextV];
-      const [number] = await value.data();
-      return number;
+      const numbers = (await (value as np.Array).data()) as Float32Array;
+      return numbers[0];
     },
     dispose() {
       for (const tree of [p, m, v]) for (const array of Object.values(tree)) array.dispose();
