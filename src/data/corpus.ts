@@ -100,7 +100,7 @@ export function readIndex(json: string): PreparedCorpus[] {
   const { corpora } = index as { corpora?: unknown };
   if (!Array.isArray(corpora)) return [];
   return knownCorpora.flatMap((info) => {
-    const entry = (corpora as IndexEntry[]).find((item) => item.id === info.id);
+    const entry = (corpora as IndexEntry[]).find((item) => (item as IndexEntry | null)?.id === info.id);
     if (!entry || entry.sha256 !== info.sha256 || !Array.isArray(entry.documents)) return [];
     return [{ ...info, characters: entry.characters, documents: entry.documents }];
   });

@@ -37,13 +37,13 @@ const notUtf8 = () =>
  * @throws InputError when it is empty, binary or larger than {@link MAXIMUM_OWN_BYTES}
  */
 export function ownTextCorpus(input: string, name = ''): Corpus {
-  // UTF-8 takes at least one byte for each code unit, so this needs no encoding of a huge text.
-  if (input.length > MAXIMUM_OWN_BYTES) throw tooLarge(input.length);
+  // UTF-8 takes at least one byte for each code unit: a huge text is refused without encoding it.
+  const size = input.length > MAXIMUM_OWN_BYTES ? input.length : new TextEncoder().encode(input).length;
+  if (size > MAXIMUM_OWN_BYTES) throw tooLarge(size);
   if (input.includes('\0')) throw binary();
   const text = normalise(input);
   if (text.trim() === '') throw empty();
   const data = new TextEncoder().encode(text);
-  if (data.length > MAXIMUM_OWN_BYTES) throw tooLarge(data.length);
   const hash = bytesToHex(sha256(data));
   const title = name === '' ? { en: 'Your own text', zh: '自备文本' } : { en: name, zh: name };
   return {
