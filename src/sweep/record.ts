@@ -1,8 +1,14 @@
-// One run as it is kept and exported: a line of `runs.jsonl`, an entry of the browser's store.
-import type { ParameterCounts } from '../model/counts.ts';
-import type { RunConfig } from '../config/run.ts';
+// One run as it is kept and exported: a line of `runs.jsonl`, an entry of the browser's store. How lines are written and
+// read is in record-lines.ts.
+import { batchTokens, steps, tokensRead, type RunConfig } from '../config/run.ts';
+import type { SweepRun } from '../config/sweep.ts';
+import { countParameters, type ParameterCounts } from '../model/counts.ts';
+import { modelConfig } from '../model/parameters.ts';
+import { epochs } from '../training/recorder.ts';
 import type { Sentence } from '../messages/sentence.ts';
-import type { Backend, Engine } from '../training/trainer.ts';
+import type { Backend, DeviceReport, Engine, LaneOutcome } from '../training/trainer.ts';
+import { runFlops } from './cost.ts';
+import type { DataFacts } from './pool.ts';
 
 /** A point of a curve: optimizer steps done, tokens read, loss in nats per token. */
 export type CurvePoint = readonly [step: number, tokens: number, loss: number];
@@ -37,9 +43,53 @@ export interface RunRecord {
   readonly validation: readonly CurvePoint[];
   /** Passes over the corpus that the run needed (1 unless it read some window twice). */
   readonly epochs: number;
+  /** Tokens in the vocabulary that the data really uses; 0 where it is not known. */
   readonly vocabulary: number;
   readonly backend: Backend;
   readonly engine: Engine;
   readonly device: string;
   readonly seconds: number;
+}
+
+/** What a run's record is made from. */
+export interface EndedRun {
+  readonly run: SweepRun;
+  readonly outcome: LaneOutcome;
+  /** Undefined for a run that never came to a worker: its vocabulary is then taken at its limit. */
+  readonly facts: DataFacts | undefined;
+  readonly report: Pick<DeviceReport, 'backend' | 'engine' | 'device'>;
+  readonly curve: readonly CurvePoint[];
+  readonly validation: readonly CurvePoint[];
+  readonly seconds: number;
+}
+
+/** The record of a run that has ended. */
+export function toRecord({ run, outcome, facts, report, curve, validation, seconds }: EndedRun): RunRecord {
+  const { id, config } = run;
+  const vocabulary = facts?.vocabulary ?? config.vocabulary;
+  const windows = facts === undefined ? Infinity : Math.floor(facts.trainingTokens / config.context);
+  return {
+    id,
+    config,
+    N: countParameters(modelConfig(config, vocabulary)),
+    D: tokensRead(config),
+    B: batchTokens(config),
+    S: steps(config),
+    C: runFlops(config, vocabulary),
+    lr: config.learningRate,
+    seed: config.seed,
+    status: outcome.status,
+    ...(outcome.status === 'diverged' || outcome.status === 'failed' ? { reason: outcome.reason } : {}),
+    finalLoss: outcome.status === 'finished' ? outcome.finalLoss : null,
+    smoothedTrainLoss: outcome.status === 'finished' ? outcome.smoothedTrainLoss : null,
+    ...(outcome.status === 'diverged' ? { lastFiniteLoss: outcome.lastFiniteLoss } : {}),
+    curve,
+    validation,
+    epochs: windows > 0 ? epochs(config, windows) : 1,
+    vocabulary,
+    backend: report.backend,
+    engine: report.engine,
+    device: report.device,
+    seconds,
+  };
 }
