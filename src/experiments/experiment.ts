@@ -1,0 +1,70 @@
+// The form of an experiment: a sweep at four sizes, an analysis of its runs, an explanation, and a verdict that is
+// computed from the data. One file each, listed in index.ts.
+import type { SweepConfig } from '../config/sweep.ts';
+import type { RunRow } from '../laws/fit.ts';
+import type { Sentence } from '../messages/sentence.ts';
+import type { ParameterConvention } from '../model/counts.ts';
+import type { RunRecord } from '../sweep/record.ts';
+
+/** How much time an experiment may take: seconds (for tests), minutes on two CPU cores, a lesson on a laptop's GPU, hours. */
+export const experimentSizes = ['smoke', 'minutes', 'lesson', 'hours'] as const;
+export type ExperimentSize = (typeof experimentSizes)[number];
+
+/** The loss that an analysis looks at: validation at the end, or the smoothed training loss (Step Law's). */
+export type LossChoice = 'finalLoss' | 'smoothedTrainLoss';
+
+/** What the reader may choose about an analysis. */
+export interface AnalysisOptions {
+  /** Which count is N. Default nonEmbedding. */
+  readonly count?: ParameterConvention;
+  /** Default finalLoss. */
+  readonly loss?: LossChoice;
+  /** Runs within this share of the lowest loss are the plateau. Default 0.0025. */
+  readonly plateau?: number;
+  /** Grid points within this share of the lowest loss are fitted. Default 0.04. */
+  readonly window?: number;
+  /** Of each bootstrap; 0 leaves intervals out. Default 1,000. */
+  readonly resamples?: number;
+  /** Of the bootstraps. Default 0. */
+  readonly seed?: number;
+}
+
+/** What every analysis holds. Plain data: it can be printed as JSON and posted to a worker. */
+export interface Analysis {
+  /** The choices it was made with. */
+  readonly options: Required<AnalysisOptions>;
+  /** Runs as the fits saw them: `used` and `left` of any fit index this table. */
+  readonly rows: readonly RunRow[];
+  /** Id of the run of each row. */
+  readonly ids: readonly string[];
+  /** Runs that are in no row, and why. */
+  readonly left: readonly { readonly id: string; readonly reason: Sentence }[];
+}
+
+/** What the runs say of an experiment's claim. */
+export interface Verdict {
+  readonly status: 'shown' | 'contradicted' | 'not shown here' | 'not enough points';
+  /** What was found, in numbers, and what to run next where that would help. */
+  readonly sentence: Sentence;
+}
+
+/** An experiment. */
+export interface Experiment<Result extends Analysis = Analysis> {
+  readonly id: string;
+  readonly title: Sentence;
+  /** One sentence for a list. */
+  readonly summary: Sentence;
+  /** What the verdict is about. */
+  readonly claim: Sentence;
+  /** Paragraphs: what is done, what to look at, where it comes from. */
+  readonly text: readonly Sentence[];
+  readonly sizes: Readonly<Record<ExperimentSize, SweepConfig>>;
+  /** Any number of runs, also none, in any order. */
+  analyse(records: readonly RunRecord[], options?: AnalysisOptions): Result;
+  verdict(analysis: Result): Verdict;
+}
+
+/** The choices, whole. */
+export function analysisOptions(options: AnalysisOptions = {}): Required<AnalysisOptions> {
+  return { count: 'nonEmbedding', loss: 'finalLoss', plateau: 0.0025, window: 0.04, resamples: 1000, seed: 0, ...options };
+}

@@ -1,0 +1,20 @@
+// All experiments, by id.
+import { InputError } from '../messages/sentence.ts';
+import { bowl } from './bowl.ts';
+
+/** Every experiment, in the order in which they are offered. */
+export const experiments = [bowl] as const;
+
+/** Any of the experiments. */
+export type AnyExperiment = (typeof experiments)[number];
+
+/** The experiment of an id. @throws InputError when there is none */
+export function experimentOf(id: string): AnyExperiment {
+  const found = experiments.find((experiment) => experiment.id === id);
+  if (found !== undefined) return found;
+  const ids = experiments.map((experiment) => experiment.id);
+  throw new InputError({
+    en: `There is no experiment "${id}"; there are: ${ids.join(', ')}.`,
+    zh: `没有名为“${id}”的实验；现有：${ids.join('、')}。`,
+  });
+}
