@@ -2,6 +2,7 @@
 // the end, a thinned curve, and the steps at which validation is worth its cost. Both trainers and the keeper of
 // records use it.
 import { batchTokens, steps, tokensRead, type RunConfig } from '../config/run.ts';
+import { epochOf } from '../data/order.ts';
 import { smoothedLastLoss, smoothingWindow } from './smoothed-loss.ts';
 import type { LaneOutcome } from './trainer.ts';
 
@@ -188,12 +189,7 @@ export function validationSteps(config: RunConfig): number[] {
   return [...result];
 }
 
-/** The epoch (1 for the first) in which a run reads its `sequence`-th window (0 for the first) of a corpus of `windows`. */
-export function epochOf(sequence: number, windows: number): number {
-  return Math.floor(sequence / windows) + 1;
-}
-
 /** Passes over a corpus of `windows` whole windows that a run needs, the last one begun counted. */
 export function epochs(config: RunConfig, windows: number): number {
-  return epochOf(steps(config) * config.batchSequences - 1, windows);
+  return epochOf(tokensRead(config), windows, config.context);
 }
