@@ -102,35 +102,48 @@ export function robustLinearFit(
 }
 
 /**
- * Minimises Σ weight·loss(y − model) from `problem.start`, by reweighting a non-linear least-squares fit.
- * Its `sumOfSquares` is replaced by the robust objective.
+ * Minimises Σ weight·loss(y − model) from `problem.start`, by reweighting a non-linear least-squares fit: one
+ * Gauss–Newton step a round, each of which lowers the robust objective, because the weighted square lies above it.
  */
 export function robustCurveFit(problem: CurveProblem, objective: Objective): CurveFit & { readonly objective: number } {
   let fit = fitCurve(problem);
   let value = objectiveValue(objective, fit.residuals, problem.weights);
   if (objective.name === 'ls' || !Number.isFinite(value)) return { ...fit, objective: value };
-  let floor = objective.name === 'lad' ? Math.max(...fit.residuals.map(Math.abs)) : 0;
-  let from = fit;
+  const enough = Math.max(1e-12, 100 * (problem.tolerance ?? 0));
   let settled = false;
-  for (let round = 0; round < ROUNDS && !settled; round++) {
-    const next = fitCurve({
-      ...problem,
-      start: from.parameters,
-      weights: robustWeights(objective, from.residuals, problem.weights, floor),
-      rounds: 1,
-    });
-    const nextValue = objectiveValue(objective, next.residuals, problem.weights);
-    if (!Number.isFinite(nextValue)) break;
-    const change = Math.abs(nextValue - value);
-    if (nextValue < value) {
-      fit = next;
-      value = nextValue;
+  const levels = smoothingLevels(objective, fit.residuals);
+  for (const [level, floor] of levels.entries()) {
+    const last = level === levels.length - 1;
+    settled = false;
+    for (let round = 0; round < (last ? CURVE_ROUNDS : 10) && !settled; round++) {
+      const weights = robustWeights(objective, fit.residuals, problem.weights, floor);
+      const next = fitCurve({ ...problem, start: fit.parameters, weights, rounds: 0, steps: 1 });
+      const nextValue = objectiveValue(objective, next.residuals, problem.weights);
+      if (!Number.isFinite(nextValue)) break;
+      settled = Math.abs(nextValue - value) <= enough * value;
+      // With smoothing, a round may trade the objective for the smoothed one; the last level may not.
+      if (last && nextValue > value) settled = true;
+      else {
+        fit = next;
+        value = nextValue;
+      }
     }
-    from = next;
-    if (objective.name === 'lad' && floor > 1e-10) floor = Math.max(floor / 2, 1e-10);
-    else settled = change <= 1e-12 * value;
   }
-  return { ...fit, status: fit.status === 'converged' && !settled ? 'not converged' : fit.status, objective: value };
+  const weights = robustWeights(objective, fit.residuals, problem.weights, levels.at(-1)!);
+  const end = fitCurve({ ...problem, start: fit.parameters, weights, rounds: 0 });
+  const endValue = objectiveValue(objective, end.residuals, problem.weights);
+  if (endValue <= value) [fit, value] = [end, endValue];
+  return { ...fit, status: settled ? end.status : 'not converged', objective: value };
+}
+
+const CURVE_ROUNDS = 2000;
+
+/** Least absolute deviations are smoothed near zero, widely at first so that no point is locked in early; Huber's loss is smooth. */
+function smoothingLevels(objective: Objective, residuals: Float64Array): number[] {
+  if (objective.name !== 'lad') return [0];
+  const levels: number[] = [];
+  for (let floor = Math.max(1e-9, ...residuals.map(Math.abs)); floor > 1e-10; floor /= 3) levels.push(floor);
+  return levels;
 }
 
 /** Weights under which a least-squares step lowers the robust objective: loss′(r)/r, times the given weights. */

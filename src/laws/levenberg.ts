@@ -23,6 +23,8 @@ export interface CurveProblem {
   readonly upper?: readonly number[];
   /** Library rounds of 12 iterations each, default 6; 0 near the optimum, as in a bootstrap's refits. */
   readonly rounds?: number;
+  /** Gauss–Newton steps at most, default 40. */
+  readonly steps?: number;
   /** Relative gain in the sum of squares below which a step is the last. Default 1e-14. */
   readonly tolerance?: number;
 }
@@ -42,11 +44,10 @@ export interface CurveFit {
 }
 
 const ITERATIONS_A_ROUND = 12;
-const GAUSS_NEWTON_STEPS = 40;
 
 /** Minimises Σ weight·(y − model)² from `start`. */
 export function fitCurve(problem: CurveProblem): CurveFit {
-  const { model, jacobian, y, weights, start, rounds = 6, tolerance = 1e-14 } = problem;
+  const { model, jacobian, y, weights, start, rounds = 6, steps = 40, tolerance = 1e-14 } = problem;
   const lower = problem.lower ?? start.map(() => -Infinity);
   const upper = problem.upper ?? start.map(() => Infinity);
   const roots = Float64Array.from({ length: y.length }, (_, i) => Math.sqrt(weights?.[i] ?? 1));
@@ -76,7 +77,7 @@ export function fitCurve(problem: CurveProblem): CurveFit {
   }
 
   let settled = sum === 0;
-  for (let step = 0; step < GAUSS_NEWTON_STEPS && !settled; step++) {
+  for (let step = 0; step < steps && !settled; step++) {
     const fitted = model(best);
     const residuals = Float64Array.from({ length: y.length }, (_, i) => y[i] - fitted[i]);
     // A parameter on its bound whose gradient points outwards stays there: the step is solved in the others.

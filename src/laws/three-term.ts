@@ -40,6 +40,9 @@ const SMALLEST_EXPONENT = 0.01;
 const START_EXPONENTS = [0.1, 0.2, 0.35, 0.6, 1.1];
 const STARTS = 4;
 
+/** Runs that choose the start. */
+const MOST_FOR_STARTS = 500;
+
 /** Fits the law to runs over (N, D, B) with their learning rates. */
 export function fitThreeTerm(table: readonly RunRow[], options: ThreeTermOptions = {}): ThreeTermFit {
   const { objective = { name: 'ls' }, bootstrap = {} } = options;
@@ -67,7 +70,7 @@ export function fitThreeTerm(table: readonly RunRow[], options: ThreeTermOptions
   if (problem !== undefined) return refuse(problem);
 
   const curve = curveOf(tuned, withSize);
-  const solved = solve(curve, objective);
+  const solved = solve(tuned, curve, objective);
   if (solved === 'no positive terms') return refuse({ status: 'not identified', message: noPositiveTerms });
   if (solved.status === 'not converged') return refuse({ status: 'not converged', message: sentences.notConverged });
   const base = {
@@ -109,16 +112,18 @@ interface ThreeTermCurve {
   /** Log of each axis about its mean, one array per term. */
   readonly axes: readonly (readonly number[])[];
   readonly losses: readonly number[];
+  readonly withSize: boolean;
+  readonly centres: readonly number[];
   readonly names: readonly ThreeTermParameter[];
   readonly report: (parameters: readonly number[]) => Record<ThreeTermParameter, number>;
 }
 
 /** Parameters: log E, then for each term the log of its size at the middle of its axis, and its exponent. */
-function curveOf(tuned: readonly TunedRun[], withSize: boolean): ThreeTermCurve {
+function curveOf(tuned: readonly TunedRun[], withSize: boolean, shared?: readonly number[]): ThreeTermCurve {
   const raw = [...(withSize ? [tuned.map((run) => run.N)] : []), tuned.map((run) => run.D / run.B), tuned.map((run) => run.B)].map((axis) =>
     axis.map(Math.log),
   );
-  const centres = raw.map((axis) => axis.reduce((sum, value) => sum + value, 0) / axis.length);
+  const centres = shared ?? raw.map((axis) => axis.reduce((sum, value) => sum + value, 0) / axis.length);
   const axes = raw.map((axis, t) => axis.map((value) => value - centres[t]));
   const count = tuned.length;
   /** E and the terms of every run, one row per run: E first. */
@@ -141,6 +146,8 @@ function curveOf(tuned: readonly TunedRun[], withSize: boolean): ThreeTermCurve 
   const names: ThreeTermParameter[] = ['E', ...(withSize ? (['A', 'a'] as const) : []), 'Bs', 'b', 'Cb', 'c'];
   return {
     axes,
+    withSize,
+    centres,
     losses: tuned.map((run) => run.loss),
     names,
     problem: {
@@ -179,8 +186,25 @@ function curveOf(tuned: readonly TunedRun[], withSize: boolean): ThreeTermCurve 
   };
 }
 
+/** The best fit to all runs, from the best few starts; of very many runs a regular few hundred choose the start. */
+function solve(
+  tuned: readonly TunedRun[],
+  curve: ThreeTermCurve,
+  objective: Objective,
+): (CurveFit & { objective: number }) | 'no positive terms' {
+  const stride = Math.ceil(tuned.length / MOST_FOR_STARTS);
+  if (stride <= 1) return solveFromStarts(curve, objective);
+  const few = curveOf(
+    tuned.filter((_, i) => i % stride === 0),
+    curve.withSize,
+    curve.centres,
+  );
+  const start = solveFromStarts(few, objective);
+  return start === 'no positive terms' ? start : robustCurveFit({ ...curve.problem, start: start.parameters, rounds: 0 }, objective);
+}
+
 /** Starts where the linear part (E and the sizes of the terms) is solved at given exponents, then the whole curve from the best few. */
-function solve(curve: ThreeTermCurve, objective: Objective): (CurveFit & { objective: number }) | 'no positive terms' {
+function solveFromStarts(curve: ThreeTermCurve, objective: Objective): (CurveFit & { objective: number }) | 'no positive terms' {
   const weights = curve.losses.map((loss) => 1 / loss ** 2);
   const tried: { start: number[]; sum: number }[] = [];
   const powers = curve.axes.map((axis) => START_EXPONENTS.map((exponent) => axis.map((value) => Math.exp(-exponent * value))));
