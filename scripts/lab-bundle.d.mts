@@ -1,0 +1,2 @@
+/** The folder of the command line's bundle (`main.js`, `training.node.js`), made if need be. */
+export function labBundle(): Promise<string>;
