@@ -135,7 +135,8 @@ export function fitBowl(table: readonly RunRow[], cell: Cell, options: BowlOptio
     bootstrap: undefined,
   };
   if (axes === undefined || lowest === undefined) {
-    return { ...base, status: 'not enough points', message: bowlSentence.nothingVaries };
+    const rows = complete.flatMap((point) => point.rows).sort((a, b) => a - b);
+    return { ...base, used: rows, status: 'not enough points', message: bowlSentence.nothingVaries };
   }
   const plateau = {
     threshold,
@@ -150,7 +151,8 @@ export function fitBowl(table: readonly RunRow[], cell: Cell, options: BowlOptio
     for (const row of point.rows) left.push({ row, reason: bowlSentence.outsideWindow(window) });
   }
   left.sort((a, b) => a.row - b.row);
-  const seen = { ...base, plateau, edges, window };
+  const used = inside.flatMap((point) => point.rows).sort((a, b) => a - b);
+  const seen = { ...base, plateau, edges, window, used };
   const fitted = carriesQuadratic(inside, axes) ? solve(inside, axes) : undefined;
   if (fitted === undefined) {
     const status: FitStatus = edges.length > 0 && complete.length >= BOWL_PARAMETERS[axes] + 2 ? 'at the edge' : 'not enough points';
@@ -177,7 +179,6 @@ export function fitBowl(table: readonly RunRow[], cell: Cell, options: BowlOptio
   const convexSamples = samples.shapes.filter(isConvex);
   const convexShare = samples.shapes.length > 0 ? convexSamples.length / samples.shapes.length : NaN;
   const convex = isConvex(shape);
-  const used = inside.flatMap((point) => point.rows).sort((a, b) => a - b);
   const result = {
     ...seen,
     points: inside.map((point) => ({ lr: point.lr, B: point.B, loss: point.loss, replicates: point.losses.length })),
@@ -188,7 +189,6 @@ export function fitBowl(table: readonly RunRow[], cell: Cell, options: BowlOptio
     convexShare,
     noise: pool.noise,
     objective: { name: 'ls' as const, value: fit.sumOfSquares / 2 },
-    used,
     residuals: [...fit.residuals],
     bootstrap: {
       unit: pool.noise.seedDegreesOfFreedom > 0 && !pool.noise.misfit ? ('seeds' as const) : ('residuals' as const),

@@ -50,7 +50,7 @@ export interface Fit<Name extends string = string> {
   readonly parameters: Readonly<Partial<Record<Name, Estimate>>>;
   /** The minimised quantity and its value at the end (`delta` for Huber, in units of log loss). */
   readonly objective: { readonly name: 'huber' | 'lad' | 'ls'; readonly value: number; readonly delta?: number };
-  /** Rows used, as indices into the table that was passed in. */
+  /** Rows used, as indices into the table that was passed in; of a refused fit, those it would have used. */
   readonly used: readonly number[];
   readonly left: readonly LeftOut[];
   /** Observed − fitted, one per used row, in the unit that `objective` works in (log of the quantity, unless the law says otherwise). */

@@ -73,7 +73,13 @@ export function fitPowerLaw(points: readonly PowerLawPoint[], options: PowerLawO
     enoughPoints(distinct, size - 1, distinctValues(names.x)),
   );
   const refuse = (why: NonNullable<typeof problem>): PowerLawFit => ({
-    ...refused<PowerLawParameter>({ law, problem: why, left, objective: objective.name }),
+    ...refused<PowerLawParameter>({
+      law,
+      problem: why,
+      left,
+      objective: objective.name,
+      used: used.map((point) => point.row).sort((a, b) => a - b),
+    }),
     law,
     givenFloor: given,
   });

@@ -69,7 +69,7 @@ export function fitStepLaw(table: readonly RunRow[], options: StepLawOptions = {
       : vertexOptima(table, { bootstrap: { resamples: Math.min(Math.max(resamples, 1), 200), seed }, ...bowl });
   const threshold = method === 'plateau' ? plateau : undefined;
   const refuse = (problem: DesignProblem): StepLawFit => ({
-    ...refused<StepLawParameter>({ law: 'step-law', problem, left }),
+    ...refused<StepLawParameter>({ law: 'step-law', problem, left, used: optima.flatMap((cell) => cell.rows).sort((a, b) => a - b) }),
     law: 'step-law',
     method,
     threshold,

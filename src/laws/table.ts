@@ -96,8 +96,12 @@ function readRow(
       if (required.includes(column)) return { reason: notANumber(column, field) };
       continue;
     }
-    // A seed may be any number; everything else counts or measures something.
-    if (column !== 'seed' && value <= 0) throw notPositive(column, value, index);
+    // A seed may be any number; everything else counts or measures something. Step 0 of a curve is no error, only no use.
+    if (column !== 'seed' && value <= 0) {
+      if (column === 'loss') throw notPositive(value, index);
+      if (required.includes(column) || value < 0) return { reason: notANumber(column, field, true) };
+      continue;
+    }
     run[column] = value;
   }
   if (diverged) {
@@ -182,19 +186,22 @@ function missingColumns(missing: readonly string[], columns: readonly string[]):
   });
 }
 
-function notPositive(column: TableColumn, value: number, index: number): InputError {
+function notPositive(loss: number, index: number): InputError {
   return new InputError({
-    en: `Row ${index + 1} has ${column} = ${value}; it must be positive${column === 'loss' ? ' (nats per token)' : ''}.`,
-    zh: `第 ${index + 1} 行的 ${column} = ${value}；它必须为正数${column === 'loss' ? '（每词元的奈特数）' : ''}。`,
+    en: `Row ${index + 1} has a loss of ${loss}; a loss is positive (nats per token).`,
+    zh: `第 ${index + 1} 行的损失为 ${loss}；损失必须为正数（每词元的奈特数）。`,
   });
 }
 
-function notANumber(column: TableColumn, field: Field): Sentence {
+function notANumber(column: TableColumn, field: Field, isNumber = false): Sentence {
   const shown =
     field === undefined || field === null || field === ''
       ? undefined
       : String(typeof field === 'object' ? JSON.stringify(field) : (field as string | number)).slice(0, 40);
   return shown === undefined
     ? { en: `${column} is empty`, zh: `${column} 为空` }
-    : { en: `${column} is "${shown}", not a number`, zh: `${column} 为“${shown}”，不是数字` };
+    : {
+        en: `${column} is "${shown}", not a ${isNumber ? 'positive ' : ''}number`,
+        zh: `${column} 为“${shown}”，不是${isNumber ? '正数' : '数字'}`,
+      };
 }

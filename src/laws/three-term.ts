@@ -49,7 +49,13 @@ export function fitThreeTerm(table: readonly RunRow[], options: ThreeTermOptions
   const { tuned, left } = tunedRuns(table);
   const law = 'three-term' as const;
   const refuse = (problem: DesignProblem): ThreeTermFit => ({
-    ...refused<ThreeTermParameter>({ law, problem, left, objective: objective.name }),
+    ...refused<ThreeTermParameter>({
+      law,
+      problem,
+      left,
+      objective: objective.name,
+      used: tuned.flatMap((run) => run.rows).sort((a, b) => a - b),
+    }),
     law,
     tuned,
     withSize: false,

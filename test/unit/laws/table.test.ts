@@ -67,6 +67,13 @@ describe('separated text', () => {
     expect(table.rows[0].lr).toBeUndefined();
   });
 
+  it('leaves out rows with counts that are not positive: step 0 of a curve, a learning rate of -1', () => {
+    const table = readTable('N,S,loss,lr\n1,0,5,0.1\n1,1,4,-1\n1,2,3,0.1', { required: ['N', 'S'] });
+    expect(table.source).toEqual([2]);
+    expect(table.left.map(({ reason }) => reason.en)).toEqual(['S is "0", not a positive number', 'lr is "-1", not a positive number']);
+    expect(readTable('N,S,loss\n1,0,5').rows).toEqual([{ N: 1, loss: 5 }]);
+  });
+
   it('keeps diverged runs as part of a grid when asked', () => {
     const table = readTable('N,lr,B,loss,status\n1,0.1,64,nan,\n1,0.2,64,2.5,diverged\n1,0.1,32,2.4,done\n1,0.1,16,,', {
       keepDiverged: true,
@@ -149,9 +156,8 @@ describe('what is refused, in one sentence', () => {
     ['N,D,val\n1,2,3', {}, 'no column loss; it has N, D, val'],
     ['N,loss\n1,2', { required: ['D', 'B'] }, 'no column D, B; it has N, loss'],
     ['N,loss\n1,2', { columns: { N: 'params' } }, 'no column params'],
-    ['N,loss\n1,2\n3,-0.5', {}, 'Row 2 has loss = -0.5'],
-    ['N,loss\n1,0', {}, 'Row 1 has loss = 0'],
-    ['N,loss,lr\n1,2,-1', {}, 'Row 1 has lr = -1'],
+    ['N,loss\n1,2\n3,-0.5', {}, 'Row 2 has a loss of -0.5'],
+    ['N,loss\n1,0', {}, 'Row 1 has a loss of 0'],
     ['N,loss\n"1,2', {}, 'quote'],
     ['{"N":1,"loss":2}\nnonsense', {}, 'Line 2 is not a JSON object'],
     ['[1,2]', {}, 'Row 1 is not a JSON object'],

@@ -1,0 +1,163 @@
+// The arguments of `lab fit`: read, checked, and refused in one sentence.
+import { parseArgs } from 'node:util';
+import { InputError, type Locale } from '../messages/sentence.ts';
+import { CHINCHILLA_DELTA, type Objective } from '../laws/huber.ts';
+import { TABLE_COLUMNS, type TableColumn } from '../laws/table.ts';
+
+/** Laws that `lab fit` knows, by the name on the command line. */
+export const LAW_NAMES = ['bowl', 'step-law', 'three-term', 'power', 'chinchilla', 'isoflop', 'envelope'] as const;
+export type LawName = (typeof LAW_NAMES)[number];
+
+/** What `lab fit` was asked to do. */
+export interface FitArguments {
+  readonly law: LawName;
+  readonly file: string;
+  readonly json: boolean;
+  readonly columns: Readonly<Partial<Record<TableColumn, string>>>;
+  /** Undefined: the law's own default. */
+  readonly objective: 'huber' | 'lad' | 'ls' | undefined;
+  readonly resamples: number;
+  readonly seed: number;
+  /** `power`: the column that is x; undefined: the one that varies. */
+  readonly x: 'N' | 'D' | 'C' | 'S' | undefined;
+  /** `power`: no floor, a fitted one, a given one; undefined: a fitted one where the data ask for it. */
+  readonly floor: 'none' | 'fitted' | number | undefined;
+  /** `step-law`. */
+  readonly method: 'plateau' | 'vertex';
+  readonly keepEdges: boolean;
+  /** Which count of our own JSON Lines is N. */
+  readonly count: string;
+  readonly language: Locale;
+}
+
+export const USAGE = `Usage: npm run -s lab -- fit LAW FILE [options]
+
+LAW   ${LAW_NAMES.join(' | ')}
+FILE  a table of runs: comma- or tab-separated with a header line, or JSON Lines of this lab.
+      Columns: N, D, C, S, lr, B (tokens), loss (nats per token), seed, run.
+
+--json                    one JSON object on standard output; rows count from 0 under the header
+--columns N=params,...    names of the table's own columns
+--objective huber|lad|ls  what is minimised (chinchilla, kaplan, three-term, power)
+--bootstrap 1000          resamples; 0 for none
+--seed 0                  seed of the resamples
+--x N|D|C|S               power: the column that is x
+--floor none|fitted|2.1   power: the irreducible term
+--method plateau|vertex   step-law: the published recipe, or through the vertices of bowls
+--keep-edges              step-law: keep cells whose optimum is at the edge of their grid
+--count nonEmbedding      which count of this lab's own runs is N: nonEmbedding or total
+--language en|zh          language of messages`;
+
+/** Reads the arguments after `fit`. Throws InputError. */
+export function readFitArguments(args: readonly string[]): FitArguments {
+  const { values, positionals } = parse(args);
+  const mappings = [...(values.columns ?? []), ...positionals.slice(2).filter((text) => text.includes('='))];
+  const extra = positionals.slice(2).filter((text) => !text.includes('='));
+  const [law, file] = positionals;
+  if (law === undefined || !LAW_NAMES.includes(law as LawName)) {
+    throw new InputError({
+      en: `${law === undefined ? 'No law was named' : `There is no law "${law}"`}; choose one of ${LAW_NAMES.join(', ')}.`,
+      zh: `${law === undefined ? '没有指定定律' : `没有名为“${law}”的定律`}；请从 ${LAW_NAMES.join('、')} 中选择。`,
+    });
+  }
+  if (file === undefined) throw new InputError({ en: `No file was named: fit ${law} FILE.csv`, zh: `没有指定文件：fit ${law} FILE.csv` });
+  if (extra.length > 0) throw new InputError({ en: `"${extra[0]}" is one argument too many.`, zh: `多余的参数“${extra[0]}”。` });
+  return {
+    law: law as LawName,
+    file,
+    json: values.json ?? false,
+    columns: readColumns(mappings),
+    objective: oneOf('objective', values.objective, ['huber', 'lad', 'ls']),
+    resamples: wholeNumber('bootstrap', values.bootstrap ?? '1000', 0, 100_000),
+    seed: wholeNumber('seed', values.seed ?? '0', 0, 2 ** 32 - 1),
+    x: oneOf('x', values.x, ['N', 'D', 'C', 'S']),
+    floor: readFloor(values.floor),
+    method: oneOf('method', values.method, ['plateau', 'vertex']) ?? 'plateau',
+    keepEdges: values['keep-edges'] ?? false,
+    count: values.count ?? 'nonEmbedding',
+    language: oneOf('language', values.language, ['en', 'zh']) ?? 'en',
+  };
+}
+
+/** The objective of a name; Huber's δ is Chinchilla's. */
+export function objectiveNamed(name: 'huber' | 'lad' | 'ls'): Objective {
+  return name === 'huber' ? { name, delta: CHINCHILLA_DELTA } : { name };
+}
+
+const OPTIONS = {
+  json: { type: 'boolean' },
+  columns: { type: 'string', multiple: true },
+  objective: { type: 'string' },
+  bootstrap: { type: 'string' },
+  seed: { type: 'string' },
+  x: { type: 'string' },
+  floor: { type: 'string' },
+  method: { type: 'string' },
+  'keep-edges': { type: 'boolean' },
+  count: { type: 'string' },
+  language: { type: 'string' },
+} as const;
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: joinNegatives(args), options: OPTIONS, allowPositionals: true, strict: true });
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    throw new InputError({ en: `${why.replace(/\.? To specify.*$|\.$/, '')}. See --help.`, zh: `参数有误：${why}。请看 --help。` });
+  }
+}
+
+/** `--floor -1` as `--floor=-1`, so that a negative number is refused as a number and not as an unknown option. */
+function joinNegatives(args: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const before = joined.at(-1);
+    if (/^-[\d.]/.test(arg) && before !== undefined && /^--[a-z]+$/.test(before)) joined[joined.length - 1] = `${before}=${arg}`;
+    else joined.push(arg);
+  }
+  return joined;
+}
+
+function readColumns(mappings: readonly string[]): Partial<Record<TableColumn, string>> {
+  const columns: Partial<Record<TableColumn, string>> = {};
+  for (const mapping of mappings.flatMap((text) => text.split(',')).filter((text) => text.trim() !== '')) {
+    const at = mapping.indexOf('=');
+    const name = mapping.slice(0, Math.max(at, 0)).trim();
+    const column = mapping.slice(at + 1).trim();
+    if (!TABLE_COLUMNS.includes(name as TableColumn) || column === '') {
+      throw new InputError({
+        en: `"${mapping}" names no column; write for example --columns N=params,loss=val with ${TABLE_COLUMNS.join(', ')} on the left.`,
+        zh: `“${mapping}”没有指定列；请写成 --columns N=params,loss=val 的形式，左边为 ${TABLE_COLUMNS.join('、')} 之一。`,
+      });
+    }
+    columns[name as TableColumn] = column;
+  }
+  return columns;
+}
+
+function oneOf<T extends string>(option: string, value: string | undefined, choices: readonly T[]): T | undefined {
+  if (value === undefined || choices.includes(value as T)) return value as T | undefined;
+  throw new InputError({
+    en: `--${option} is ${choices.join(', ')}, not "${value}".`,
+    zh: `--${option} 只能是 ${choices.join('、')}，不能是“${value}”。`,
+  });
+}
+
+function wholeNumber(option: string, value: string, least: number, most: number): number {
+  const number = value.trim() === '' ? NaN : Number(value);
+  if (Number.isInteger(number) && number >= least && number <= most) return number;
+  throw new InputError({
+    en: `--${option} is a whole number from ${least} to ${most}, not "${value}".`,
+    zh: `--${option} 是 ${least} 到 ${most} 的整数，不能是“${value}”。`,
+  });
+}
+
+function readFloor(value: string | undefined): FitArguments['floor'] {
+  if (value === undefined || value === 'none' || value === 'fitted') return value;
+  const number = Number(value);
+  if (value.trim() !== '' && Number.isFinite(number) && number >= 0) return number;
+  throw new InputError({
+    en: `--floor is none, fitted, or a number that is not negative, not "${value}".`,
+    zh: `--floor 只能是 none、fitted 或非负数，不能是“${value}”。`,
+  });
+}
