@@ -43,6 +43,8 @@ export async function onBackend<T>(backend: Backend, work: () => T): Promise<T> 
 }
 
 async function open(backend: Backend, wasmBinaries: WasmBinaries, adapter?: GPUAdapter): Promise<OpenBackend> {
+  // Without it tfjs greets on standard error and checks every op for deprecation.
+  tf.enableProdMode();
   let lost = new Promise<string>(() => undefined);
   switch (backend) {
     case 'cpu':
