@@ -37,6 +37,7 @@ export interface QueueOptions {
 /** How a queue came to rest. */
 export type QueueEnd = 'finished' | 'stopped';
 
+const DEFAULTS = { silence: 60_000, patience: 300_000, retries: 3, keepParameters: true, calibration: 200 };
 const TOTALS_EVERY = 500;
 const SAVE_EVERY = 5000;
 
@@ -53,6 +54,7 @@ export class SweepQueue {
   #sweep: SweepConfig;
   #state: QueueState = 'idle';
   #time = new TimeModel();
+  #prepared = false;
   #report: DeviceReport | undefined;
   #preparing: Promise<DeviceReport> | undefined;
   #ending: Deferred<QueueEnd> | undefined;
@@ -60,7 +62,7 @@ export class SweepQueue {
   #lastTrouble: Sentence = { en: 'No worker could be started.', zh: '无法启动任何训练进程。' };
 
   private constructor({ sweep, ...options }: QueueOptions) {
-    this.#options = { silence: 60_000, patience: 300_000, retries: 3, keepParameters: true, calibration: 200, ...options };
+    this.#options = { ...DEFAULTS, ...options };
     this.#sweep = sweep;
     this.#scheduler = new Scheduler(this.#options, {
       started: (live, worker) => this.#emit({ kind: 'run started', id: live.run.id, worker }),
@@ -95,6 +97,11 @@ export class SweepQueue {
   /** What the first worker runs on, once it has started. */
   get report(): DeviceReport | undefined {
     return this.#report;
+  }
+
+  /** Whether data and speed are known: {@link prepare} has been done. */
+  get prepared(): boolean {
+    return this.#prepared;
   }
 
   /** All runs, in the order of the sweep. */
@@ -272,6 +279,7 @@ export class SweepQueue {
     }
     this.#tally.begin(this.#time.measured);
     this.#predict();
+    this.#prepared = true;
     if (this.#state === 'preparing') this.#setState('idle');
     this.#emitTotals();
     return report;

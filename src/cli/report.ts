@@ -1,0 +1,106 @@
+// `lab report`: the fits and the verdict that the page shows, from a file of runs.
+import { experimentOf, experiments } from '../experiments/index.ts';
+import type { LandscapeAnalysis } from '../experiments/landscapes.ts';
+import type { Estimate } from '../laws/fit.ts';
+import { shortNumber } from '../laws/sentences.ts';
+import { InputError, type Locale, type Sentence } from '../messages/sentence.ts';
+import type { RunRecord } from '../sweep/record.ts';
+import { exactly, oneOf, readOptions, wholeNumber } from './arguments.ts';
+import type { CommandStreams } from './fit.ts';
+import { readRuns } from './store-file.ts';
+
+export const REPORT_USAGE = `Usage: npm run -s lab -- report RUNS.jsonl [options]
+
+--json                    one JSON object on standard output
+--experiment ${experiments[0].id}         whose analysis and verdict: ${experiments.map((experiment) => experiment.id).join(', ')}
+--count nonEmbedding      which count is N: nonEmbedding | total | flops
+--loss finalLoss          finalLoss (validation at the end) | smoothedTrainLoss
+--bootstrap 1000          resamples; 0 for none
+--seed 0                  seed of the resamples
+--language en             en | zh: language of sentences`;
+
+/** Runs `report` with the arguments after it; resolves with the exit code. Rejects with an InputError on bad arguments or a bad file. */
+export async function reportCommand(args: readonly string[], io: Pick<CommandStreams, 'out'>): Promise<number> {
+  const { values, positionals } = readOptions(args, {
+    json: { type: 'boolean', default: false },
+    experiment: { type: 'string', default: experiments[0].id },
+    count: { type: 'string', default: 'nonEmbedding' },
+    loss: { type: 'string', default: 'finalLoss' },
+    bootstrap: { type: 'string', default: '1000' },
+    seed: { type: 'string', default: '0' },
+    language: { type: 'string', default: 'en' },
+  });
+  const [path] = exactly(positionals, 'RUNS.jsonl');
+  const experiment = experimentOf(values.experiment);
+  const options = {
+    count: oneOf('count', values.count, ['nonEmbedding', 'total', 'flops']),
+    loss: oneOf('loss', values.loss, ['finalLoss', 'smoothedTrainLoss']),
+    resamples: wholeNumber('bootstrap', values.bootstrap, 0, 100_000),
+    seed: wholeNumber('seed', values.seed, 0, 0xffffffff),
+  };
+  const language = oneOf('language', values.language, ['en', 'zh']);
+  const { records } = await readRuns(path);
+  if (records.length === 0) throw new InputError({ en: `${path} holds no runs yet.`, zh: `${path} 中还没有训练记录。` });
+  const analysis = experiment.analyse(records, options);
+  const verdict = experiment.verdict(analysis);
+  if (values.json) {
+    const { rows, ids, ...fits } = analysis;
+    const table = rows.map((row, index) => ({ id: ids[index], ...row }));
+    io.out(
+      `${JSON.stringify(inLanguage({ experiment: experiment.id, verdict, runs: counts(records), ...fits, rows: table }, language))}\n`,
+    );
+  } else io.out(asText(experiment.title, records, analysis, verdict.status, verdict.sentence, language));
+  return 0;
+}
+
+/** The same data with every sentence in one language. */
+export function inLanguage(value: unknown, language: Locale): unknown {
+  if (Array.isArray(value)) return value.map((item) => inLanguage(item, language));
+  if (value === null || typeof value !== 'object') return value;
+  const entries = Object.entries(value);
+  if (entries.length === 2 && Object.hasOwn(value, 'en') && Object.hasOwn(value, 'zh')) return (value as Sentence)[language];
+  return Object.fromEntries(entries.map(([key, item]) => [key, inLanguage(item, language)]));
+}
+
+function counts(records: readonly RunRecord[]): Record<RunRecord['status'], number> {
+  const result = { finished: 0, diverged: 0, failed: 0, skipped: 0 };
+  for (const { status } of records) result[status]++;
+  return result;
+}
+
+function estimate(value: Estimate | undefined): string {
+  if (value === undefined) return '–';
+  return `${shortNumber(value.value)} (${shortNumber(value.low)} … ${shortNumber(value.high)})`;
+}
+
+function asText(
+  title: Sentence,
+  records: readonly RunRecord[],
+  { landscapes, vertexLaw, plateauLaw, options }: LandscapeAnalysis,
+  status: string,
+  sentence: Sentence,
+  language: Locale,
+): string {
+  const { finished, diverged, failed, skipped } = counts(records);
+  const lines = [
+    `${title[language]}: ${status}`,
+    sentence[language],
+    '',
+    `runs: ${finished} finished, ${diverged} diverged, ${failed} failed, ${skipped} skipped; N is ${options.count}, the loss ${options.loss}`,
+    '',
+    ...landscapes.flatMap(({ N, D, bowl }) => [
+      `N = ${shortNumber(N)}, D = ${shortNumber(D)}: ${bowl.status}`,
+      `  ${bowl.message[language]}`,
+      ...(bowl.eigenvalues.length > 0 ? [`  curvatures (nats per octave²): ${bowl.eigenvalues.map(estimate).join(', ')}`] : []),
+      ...(bowl.status === 'converged'
+        ? [
+            `  best learning rate ${estimate(bowl.parameters.lr)}, batch ${estimate(bowl.parameters.B)} tokens, loss ${estimate(bowl.parameters.loss)}`,
+          ]
+        : []),
+    ]),
+    '',
+    `through vertices: ${vertexLaw.message[language]}`,
+    `Step Law's recipe: ${plateauLaw.message[language]}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
