@@ -124,5 +124,5 @@ async function registerWebgpu(adapter: GPUAdapter): Promise<{ readonly lost: Pro
   const device = await adapter.requestDevice({ requiredLimits });
   if ('webgpu' in tf.engine().registryFactory) tf.removeBackend('webgpu');
   tf.registerBackend('webgpu', () => new WebGPUBackend(device, adapter.info));
-  return { lost: device.lost.then(({ message }) => `The GPU was lost: ${message || 'no reason given'}.`) };
+  return { lost: device.lost.then(({ message }) => `The GPU was lost: ${message.replace(/\.$/, '') || 'no reason given'}.`) };
 }

@@ -42,14 +42,23 @@ class ReferenceTrainer implements Trainer {
   }
 
   async train(runs: readonly SweepRun[], data: TrainingData, control: TrainingControl, emit: (event: LaneEvent) => void): Promise<void> {
-    for (const run of runs) {
-      await control.untilResumed();
-      if (control.signal.aborted) return;
-      await this.#train(run, data, control, emit);
-    }
+    await this.#sayingWhyLost(async () => {
+      for (const run of runs) {
+        await control.untilResumed();
+        if (control.signal.aborted) return;
+        await this.#train(run, data, control, emit);
+      }
+    });
   }
 
-  async measure(config: RunConfig, data: TrainingData, milliseconds: number): Promise<Measurement> {
+  measure(config: RunConfig, data: TrainingData, milliseconds: number): Promise<Measurement> {
+    return this.#sayingWhyLost(() => this.#measure(config, data, milliseconds));
+  }
+
+  /** Nothing to do: tfjs's backends belong to the thread, and end with it. */
+  dispose(): void {}
+
+  async #measure(config: RunConfig, data: TrainingData, milliseconds: number): Promise<Measurement> {
     const run = await this.#start(config, data);
     try {
       // Two steps first: kernels compile in the first, and the second is the first without.
@@ -69,9 +78,6 @@ class ReferenceTrainer implements Trainer {
       await this.#end(run);
     }
   }
-
-  /** Nothing to do: tfjs's backends belong to the thread, and end with it. */
-  dispose(): void {}
 
   async #train({ id, config }: SweepRun, data: TrainingData, control: TrainingControl, emit: (event: LaneEvent) => void): Promise<void> {
     const total = steps(config);
@@ -183,6 +189,17 @@ class ReferenceTrainer implements Trainer {
 
   #end(run: ReferenceRun): Promise<void> {
     return onBackend(this.#device.backend, () => run.dispose());
+  }
+
+  /** When a GPU is lost, whatever is being read from it fails first; the reason comes a moment later. */
+  async #sayingWhyLost<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      await breathe();
+      this.#mustLive();
+      throw error;
+    }
   }
 
   /** A lost GPU does not say so by itself: work on it is silently dropped, and losses would freeze. */

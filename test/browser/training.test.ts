@@ -108,16 +108,16 @@ describe('gradients of the whole model', () => {
   });
 });
 
-describe('two runs of the same seed', () => {
-  const dataset = prepareDataset({
-    source: { kind: 'synthetic', spec: parseSyntheticId(corpus) },
-    tokenizer: 'characters',
-    vocabulary: 8,
-    context: 8,
-    validationTokens: 256,
-  });
-  const data: TrainingData = { training: dataset.trainingTokens, validation: dataset.validationTokens, vocabulary: dataset.vocabulary };
+const dataset = prepareDataset({
+  source: { kind: 'synthetic', spec: parseSyntheticId(corpus) },
+  tokenizer: 'characters',
+  vocabulary: 8,
+  context: 8,
+  validationTokens: 256,
+});
+const data: TrainingData = { training: dataset.trainingTokens, validation: dataset.validationTokens, vocabulary: dataset.vocabulary };
 
+describe('two runs of the same seed', () => {
   it.each(['webgpu', 'wasm', 'cpu'] as const)('have the same losses on %s, and another seed has others', async (backend) => {
     const trainer = await createReferenceTrainer(await chooseDevice(backend, navigator.gpu), wasmBinaries);
     expect(trainer.report).toMatchObject({ backend, engine: 'reference' });
@@ -132,6 +132,20 @@ describe('two runs of the same seed', () => {
     expect(await train(run())).toEqual(first);
     expect((await train(run({ seed: 1 }))).losses[0]).not.toBe(first.losses[0]);
   });
+});
+
+it('a lost GPU ends the training with an error, and the run without an outcome', async () => {
+  const trainer = await createReferenceTrainer(await chooseDevice('webgpu', navigator.gpu), wasmBinaries);
+  const long = run({ tokens: 32 * 10_000 });
+  const events: LaneEvent[] = [];
+  const trained = trainer.train([long], data, new Controls(), (event) => {
+    events.push(event);
+    if (event.kind === 'progress') (tf.findBackend('webgpu') as unknown as { device: GPUDevice }).device.destroy();
+  });
+  await expect(trained).rejects.toThrow('The GPU was lost');
+  const { losses, outcome } = digest(events, long.id);
+  expect(outcome).toBeUndefined();
+  expect(losses.every((loss) => loss > 0)).toBe(true);
 });
 
 describe('the training worker', () => {
