@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CACHE = join(ROOT, '.cache/lab');
+const ENTRIES = { main: join(ROOT, 'src/cli/main.ts'), 'training.node': join(ROOT, 'workers/training.node.ts') };
 /** Milliseconds after which the bundle of older sources is removed: a command that still runs may load parts of it. */
 const KEEP = 7 * 24 * 3600 * 1000;
 
@@ -20,7 +21,7 @@ export async function labBundle() {
   removeOld();
   const unfinished = join(CACHE, `unfinished-${process.pid}`);
   try {
-    await build(unfinished);
+    await bundleInto(unfinished, ENTRIES);
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
     throw error;
@@ -35,7 +36,8 @@ export async function labBundle() {
   return folder;
 }
 
-async function build(outDir) {
+/** Bundles entry files, by name, into a folder. */
+export async function bundleInto(outDir, input) {
   const { build: viteBuild } = await import('vite');
   await viteBuild({
     configFile: false,
@@ -49,7 +51,7 @@ async function build(outDir) {
       emptyOutDir: true,
       minify: false,
       rollupOptions: {
-        input: { main: join(ROOT, 'src/cli/main.ts'), 'training.node': join(ROOT, 'workers/training.node.ts') },
+        input,
         output: { format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
       },
     },
