@@ -31,7 +31,6 @@ const grids: Readonly<Record<ExperimentSize, { readonly base: RunInput; readonly
       shape: [shape(2, 8, 1), shape(2, 16, 2), shape(2, 32, 2)],
       learningRate: octaves(-9, -3),
       batchSequences: octaves(0, 4),
-      seed: seeds(2),
     },
   },
   lesson: {
