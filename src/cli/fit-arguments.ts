@@ -22,8 +22,8 @@ export interface FitArguments {
   readonly x: 'N' | 'D' | 'C' | 'S' | undefined;
   /** `power`: no floor, a fitted one, a given one; undefined: a fitted one where the data ask for it. */
   readonly floor: 'none' | 'fitted' | number | undefined;
-  /** `step-law`. */
-  readonly method: 'plateau' | 'vertex';
+  /** `step-law`; undefined: the plateau where the grid resolves it, else the vertex. */
+  readonly method: 'plateau' | 'vertex' | undefined;
   readonly keepEdges: boolean;
   /** Which count of our own JSON Lines is N. */
   readonly count: string;
@@ -44,6 +44,7 @@ FILE  a table of runs: comma- or tab-separated with a header line, or JSON Lines
 --x N|D|C|S               power: the column that is x
 --floor none|fitted|2.1   power: the irreducible term
 --method plateau|vertex   step-law: the published recipe, or through the vertices of bowls
+                          (default: the recipe where the grid resolves its plateaus)
 --keep-edges              step-law: keep cells whose optimum is at the edge of their grid
 --count nonEmbedding      which count of this lab's own runs is N: nonEmbedding or total
 --language en|zh          language of messages`;
@@ -72,7 +73,7 @@ export function readFitArguments(args: readonly string[]): FitArguments {
     seed: wholeNumber('seed', values.seed ?? '0', 0, 2 ** 32 - 1),
     x: oneOf('x', values.x, ['N', 'D', 'C', 'S']),
     floor: readFloor(values.floor),
-    method: oneOf('method', values.method, ['plateau', 'vertex']) ?? 'plateau',
+    method: oneOf('method', values.method, ['plateau', 'vertex']),
     keepEdges: values['keep-edges'] ?? false,
     count: values.count ?? 'nonEmbedding',
     language: oneOf('language', values.language, ['en', 'zh']) ?? 'en',

@@ -5,12 +5,12 @@ import { fitChinchilla } from '../laws/chinchilla.ts';
 import { fitEnvelope } from '../laws/envelope.ts';
 import type { Fit, RunRow } from '../laws/fit.ts';
 import { fitIsoflop } from '../laws/isoflop.ts';
-import { fitStepLaw } from '../laws/step-law.ts';
 import type { Table, TableColumn, TableOptions } from '../laws/table.ts';
 import { fitThreeTerm } from '../laws/three-term.ts';
 import { InputError } from '../messages/sentence.ts';
 import { objectiveNamed, type FitArguments, type LawName } from './fit-arguments.ts';
 import { fitPowerLawTo } from './fit-power.ts';
+import { fitStepLawTo } from './fit-step-law.ts';
 
 /** What a law answers: its fit, and fields of its own that go into the JSON beside it. */
 export interface LawAnswer {
@@ -36,11 +36,7 @@ export const lawRunners: Readonly<Record<LawName, LawRunner>> = {
   'step-law': {
     table: { required: ['N', 'D'], keepDiverged: true },
     oneOf: ['lr', 'B'],
-    fit: ({ rows }, { method, keepEdges }, bootstrap) => {
-      const fit = fitStepLaw(rows, { method, edgeCells: keepEdges ? 'kept' : 'left out', bootstrap });
-      const { threshold, atTheEdge, batchOnN, cells } = fit;
-      return { fit, extra: { method, threshold, cells: cells.length, atTheEdge, batchOnN } };
-    },
+    fit: fitStepLawTo,
   },
   'three-term': {
     table: { required: ['N', 'D', 'B'], keepDiverged: true },

@@ -103,6 +103,10 @@ function asText(fit: Fit, left: readonly LeftOut[], extra: Readonly<Record<strin
   }
   for (const key of ['cells', 'optima', 'levels'] as const)
     if (Array.isArray(extra[key])) lines.push(...table(extra[key] as Record<string, unknown>[]));
+  for (const key of ['plateau', 'vertex'] as const) {
+    const other = extra[key] as { status: string; parameters: Fit['parameters'] } | undefined;
+    if (other !== undefined) lines.push(`  ${key}: ${other.status} ${inOneLine(other.parameters)}`.trimEnd());
+  }
   const { bootstrap, objective } = fit;
   const unit =
     bootstrap === undefined
@@ -119,6 +123,12 @@ function asText(fit: Fit, left: readonly LeftOut[], extra: Readonly<Record<strin
   for (const { row, reason } of left) reasons.set(reason[language], [...(reasons.get(reason[language]) ?? []), row]);
   for (const [reason, rows] of reasons) lines.push(zh ? `  舍去 ${rows.length} 行：${reason}` : `  ${rows.length} left out: ${reason}`);
   return lines.join('\n');
+}
+
+function inOneLine(parameters: Fit['parameters']): string {
+  return Object.entries(parameters)
+    .flatMap(([name, estimate]) => (estimate === undefined ? [] : [`${name} = ${inColumns(estimate.value)}`]))
+    .join(', ');
 }
 
 /** A number as short as its digits allow: exponent form from a million up and below a thousandth. */

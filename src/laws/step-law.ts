@@ -17,7 +17,10 @@ export type StepLawParameter = 'lr.c' | 'lr.N' | 'lr.D' | 'batch.c' | 'batch.D';
 
 /** Choices of the fit. */
 export interface StepLawOptions {
-  /** `plateau`: the published recipe (default). `vertex`: through the vertices of bowls. */
+  /**
+   * `plateau`: the published recipe (default). `vertex`: through the vertices of bowls. The plateau's mean is rounded
+   * to the grid where the grid is coarser than the plateau is wide; vertices are not, and are sharper by a factor of about five.
+   */
   readonly method?: 'plateau' | 'vertex';
   /** Threshold of the plateau, relative to the lowest loss of a cell. Default 0.0025. */
   readonly plateau?: number;

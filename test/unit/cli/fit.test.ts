@@ -34,6 +34,7 @@ interface Answer {
   used: number[];
   left: { row: number; reason: string }[];
   message: string;
+  method?: string;
   cells?: Record<string, unknown>[];
   optima?: { C: number; N: number; loss: number; status: string }[];
 }
@@ -89,6 +90,35 @@ describe('answers as JSON', () => {
     expect(law.status).toBe('not enough points');
     expect(law.parameters).toEqual({});
     expect(law.left).toHaveLength(grid.length - law.used.length);
+  });
+
+  it('step-law: by the recipe on a fine grid, through vertices on a coarse one, the other beside it', async () => {
+    const law = { lr: 0.0985, N: -0.508, D: 0.238, B: 3.6e-4, exponent: 0.931 };
+    const planted = (step: number): string =>
+      csv(
+        [6.6e3, 2.5e4, 1e5, 4e5].flatMap((n) =>
+          [4e5, 1.6e6, 6.4e6].flatMap((d) =>
+            plantedGrid({
+              bowl: { lr: law.lr * n ** law.N * d ** law.D, B: law.B * d ** law.exponent, loss: 2.3, hessian: [0.04, -0.015, 0.03] },
+              lr: octaves(-11, -3, step),
+              B: octaves(3, 12, step),
+              noise: 0,
+              random,
+              N: n,
+              D: d,
+            }),
+          ),
+        ),
+        ['N', 'D', 'lr', 'B', 'loss'],
+      );
+    const coarse = answer(await run('step-law a.csv --json --bootstrap 50', { 'a.csv': planted(1) }));
+    expect(coarse.method).toBe('vertex');
+    const truth = { 'lr.c': law.lr, 'lr.N': law.N, 'lr.D': law.D, 'batch.c': law.B, 'batch.D': law.exponent };
+    for (const [name, value] of Object.entries(truth)) expect(Math.abs(coarse.parameters[name].value / value - 1), name).toBeLessThan(1e-6);
+    const fine = answer(await run('step-law a.csv --json --bootstrap 50', { 'a.csv': planted(0.25) }));
+    expect(fine.method).toBe('plateau');
+    expect(Math.abs(fine.parameters['lr.N'].value - law.N)).toBeLessThan(0.01);
+    expect(answer(await run('step-law a.csv --json --bootstrap 50 --method plateau', { 'a.csv': planted(1) })).method).toBe('plateau');
   });
 
   it('power: finds x, and a floor only where there is one', async () => {
