@@ -1,5 +1,6 @@
 // Tuning the learning rate out: of the runs at one (N, D, B), the lowest loss over learning rates, provided that it
-// is not at the end of those tried.
+// is not at the end of those tried. The lowest of several noisy losses lies below their common mean by about the noise
+// of one seed: a small shift of E, the same for all points, that exponents do not feel.
 import type { LeftOut, RunRow } from './fit.ts';
 import type { Sentence } from '../messages/sentence.ts';
 import { distinct } from './bowl-window.ts';
