@@ -4,7 +4,7 @@ import type { RunConfig } from '../src/config/run.ts';
 import type { SweepRun } from '../src/config/sweep.ts';
 import type { CorpusReader } from '../src/data/corpus.ts';
 import { requireBatch, type Dataset } from '../src/data/dataset.ts';
-import { InputError } from '../src/messages/sentence.ts';
+import { InputError, type Sentence } from '../src/messages/sentence.ts';
 import { modelConfig, parameterLength, parameterSpecs } from '../src/model/parameters.ts';
 import { openBackend, type WasmBinaries } from '../src/training/backends.ts';
 import { Controls } from '../src/training/controls.ts';
@@ -38,6 +38,11 @@ interface Opened {
   readonly trainer: Trainer;
   readonly datasets: Datasets;
 }
+
+const NO_ENGINE: Sentence = {
+  en: 'The fast engine is not available here; plain TensorFlow.js trains instead.',
+  zh: '此处没有快速引擎；改由 TensorFlow.js 训练。',
+};
 
 /** The most tokens one sample may have. */
 const MOST_SAMPLED = 2000;
@@ -143,6 +148,7 @@ export class TrainingService implements TrainingWorker {
   #createTrainer(engine: Engine, choice: DeviceChoice): Promise<Trainer> {
     switch (engine) {
       case 'plan':
+        return createReferenceTrainer({ notice: NO_ENGINE, ...choice }, this.#surroundings.wasmBinaries);
       case 'reference':
         return createReferenceTrainer(choice, this.#surroundings.wasmBinaries);
       default:
