@@ -1,0 +1,81 @@
+// What replays a plan for K lanes. Both executors keep this contract; a trainer drives either.
+import type { Plan } from './plan.ts';
+
+/** What makes a lane itself. All lanes read the same tokens. */
+export interface LaneSettings {
+  /** Where it starts, [plan.parameters]. */
+  readonly parameters: Float32Array;
+  /** m: micro-batches in one update. */
+  readonly microBatches: number;
+  /** Updates after which the lane is done. */
+  readonly updates: number;
+  /** η of update `update` (from 0). */
+  learningRate(update: number): number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** 0: no clipping. */
+  readonly clipNorm: number;
+}
+
+/** The tokens that plans read. */
+export interface TokenSource {
+  /** Training text; window w starts at w·context. */
+  readonly training: Uint16Array;
+  /** Seed of the order of windows. */
+  readonly dataSeed: number;
+  /** Held-out windows of context + 1 tokens, one after the other. */
+  readonly validation: Uint16Array;
+}
+
+/** Losses of a lane that came since the last call. */
+export interface LaneLosses {
+  readonly lane: number;
+  /** The first of them, counted from 0. */
+  readonly firstUpdate: number;
+  /** Mean training losses of the updates, nats per token. A lane that left the finite numbers is frozen from there on. */
+  readonly losses: Float32Array;
+}
+
+/** All that a lane needs to go on as if nothing had happened. */
+export interface LaneState {
+  readonly parameters: Float32Array;
+  readonly mean: Float32Array;
+  readonly square: Float32Array;
+  /** Updates done. */
+  readonly updates: number;
+  /** Micro-batches accumulated since the last update, with their summed gradient and loss. */
+  readonly pending: { readonly microBatches: number; readonly gradient: Float32Array; readonly loss: number } | undefined;
+}
+
+/** K lanes under way on one device. Calls are made one at a time. */
+export interface Executor {
+  /** Bytes on the device; constant from creation to disposal. */
+  readonly bytes: number;
+  /**
+   * Trains every unfinished, unfrozen lane for about `milliseconds`, or until each has done `untilUpdate(lane)` updates
+   * (never beyond its own `updates`). Lanes keep in step to within what the losses returned show. Yields to the event
+   * loop at least every few milliseconds. Rejects when the device is lost.
+   */
+  advance(milliseconds: number, untilUpdate: (lane: number) => number): Promise<LaneLosses[]>;
+  /** Updates done by a lane. */
+  updatesOf(lane: number): number;
+  /** Mean loss (nats per token) of each of `lanes` over all held-out windows, in the order asked. */
+  evaluate(lanes: readonly number[]): Promise<Float64Array>;
+  /** The lane does no more work. */
+  freeze(lane: number): void;
+  /** A copy of a lane's parameters. */
+  parameters(lane: number): Promise<Float32Array>;
+  /** A copy of a lane's whole state. */
+  save(lane: number): Promise<LaneState>;
+  /** Puts a lane where `save` found it. */
+  restore(lane: number, state: LaneState): Promise<void>;
+  dispose(): void;
+}
+
+/** The plans of a population: the training step and, over the same parameters, the forward pass alone. */
+export interface Plans {
+  readonly training: Plan;
+  readonly evaluation: Plan;
+}
