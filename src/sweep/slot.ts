@@ -16,6 +16,7 @@ interface Tenant {
   readonly worker: PoolWorker;
   readonly gone: Promise<string>;
   readonly leave: (reason: string) => void;
+  left: boolean;
 }
 
 /** A place for one worker at a time. A lost worker is terminated at once; the next call that needs one starts another. */
@@ -70,7 +71,7 @@ export class Slot {
         throw new Error('The worker was dismissed while it started.');
       }
       const { promise: gone, resolve: leave } = deferred<string>();
-      const tenant: Tenant = { worker, gone, leave };
+      const tenant: Tenant = { worker, gone, leave, left: false };
       void worker.died.then((reason) => this.#evict(tenant, reason));
       this.#tenant = tenant;
       return tenant;
@@ -160,6 +161,8 @@ export class Slot {
   }
 
   #evict(tenant: Tenant, reason: string): void {
+    if (tenant.left) return;
+    tenant.left = true;
     if (this.#tenant === tenant) this.#tenant = undefined;
     tenant.worker.terminate();
     tenant.leave(reason);
