@@ -24,6 +24,11 @@ export interface Surroundings extends CommandStreams, RunSurroundings {}
 
 /** The process's own. */
 function ofProcess(): Surroundings {
+  // Whoever reads our output may have heard enough (`| head`).
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
