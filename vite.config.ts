@@ -21,7 +21,7 @@ export default defineConfig({
   server: { headers },
   preview: { headers, port: 4173 },
   // tfjs named here, else the first browser test run re-optimises and reloads half-way.
-  optimizeDeps: { include: ['comlink', 'valibot', 'idb', 'uplot', '@noble/hashes/sha2.js', '@noble/hashes/utils.js', ...tfjs] },
+  optimizeDeps: { include: ['comlink', 'valibot', 'idb', 'uplot', 'd3-contour', 'axe-core', '@noble/hashes/sha2.js', '@noble/hashes/utils.js', ...tfjs] },
   test: {
     reporters: ['default', './scripts/tally-reporter.ts'],
     projects: [
