@@ -100,7 +100,7 @@ function announce(queue: SweepQueue, err: (text: string) => void): void {
   );
   const done = views.filter((view) => view.phase === 'ended').length;
   err(
-    `${queue.sweep.name}: ${runs} runs, ${short(tokens)} tokens, about ${short(flops)}FLOP${done > 0 ? `; ${done} runs are done already` : ''}.\n`,
+    `${queue.sweep.name}: ${runs} runs, ${short(tokens)} tokens, at most ${short(flops)} FLOPs${done > 0 ? `; ${done} runs are done already` : ''}.\n`,
   );
 }
 
