@@ -1,5 +1,5 @@
 // The charts in a real browser: what is drawn is where it should be, clicks find their cell, exports stand alone.
-import '@picocss/pico';
+import '@picocss/pico/css/pico.min.css';
 import axe from 'axe-core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { page } from 'vitest/browser';

@@ -81,6 +81,7 @@ describe('the store of the browser', () => {
     const sweep = sweepOf('full', [0.1, 0.2, 0.3, 0.4]);
     const records = recordsOf(sweep);
     await store.open(sweep);
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called on the store it belongs to
     const put = IDBObjectStore.prototype.put;
     let refuse: readonly string[] = ['parameters'];
     vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, ...args: [unknown]) {

@@ -93,9 +93,10 @@ export class FakePool implements WorkerPool {
               if (stopped) return;
               send([]);
             }
-            for (const { id, config } of [...open]) {
+            for (const run of [...open]) {
+              const { id, config } = run;
               if (skipped.has(id)) {
-                open.delete(id);
+                open.delete(run);
                 send([{ kind: 'ended', id, outcome: { status: 'skipped' }, seconds: 0 }]);
                 continue;
               }
