@@ -27,12 +27,21 @@ export const stepLawSentence = {
     zh: 'N 和 D 的跨度都不到 3 倍；请训练多个模型大小、多个词元数，最好两者都有。',
   } as Sentence,
   found: (parameters: Partial<Record<string, Estimate>>, cells: number, atTheEdge: number, missing: readonly string[]): Sentence => {
-    const given = Object.entries(parameters).flatMap(([name, estimate]) =>
-      estimate === undefined ? [] : [`${name} = ${range(estimate)}`],
-    );
+    const laws = [lawText('η', 'lr', parameters), lawText('B', 'batch', parameters)].filter((law) => law !== '');
     return {
-      en: `From ${cells} cells: ${given.join(', ')}${atTheEdge > 0 ? `; ${atTheEdge} cells at the edge of their grid are left out` : ''}${missing.length > 0 ? `; these runs do not identify ${missing.join(', ')}` : ''}.`,
-      zh: `由 ${cells} 个单元得到：${given.join('，')}${atTheEdge > 0 ? `；${atTheEdge} 个最优点在网格边上的单元未使用` : ''}${missing.length > 0 ? `；这些训练无法确定 ${missing.join('、')}` : ''}。`,
+      en: `From ${cells} cells: ${laws.join('; ')}${atTheEdge > 0 ? `; ${atTheEdge} cells at the edge of their grid are left out` : ''}${missing.length > 0 ? `; these runs do not identify ${missing.join(', ')}` : ''}.`,
+      zh: `由 ${cells} 个单元得到：${laws.join('；')}${atTheEdge > 0 ? `；${atTheEdge} 个最优点在网格边上的单元未使用` : ''}${missing.length > 0 ? `；这些训练无法确定 ${missing.join('、')}` : ''}。`,
     };
   },
 };
+
+/** `η = 1.8 (1.2 … 2.5) · N^−0.71 (−0.8 … −0.6)`, or `η ∝ N^…` where the factor is not known; empty when nothing is. */
+function lawText(symbol: string, prefix: 'lr' | 'batch', parameters: Partial<Record<string, Estimate>>): string {
+  const powers = (['N', 'D'] as const).flatMap((axis) => {
+    const exponent = parameters[`${prefix}.${axis}`];
+    return exponent === undefined ? [] : [`${axis}^${range(exponent)}`];
+  });
+  const factor = parameters[`${prefix}.c`];
+  if (factor !== undefined) return `${symbol} = ${[range(factor), ...powers].join(' · ')}`;
+  return powers.length === 0 ? '' : `${symbol} ∝ ${powers.join(' · ')}`;
+}

@@ -18,7 +18,11 @@ const broken = () =>
     zh: '此链接中没有扫描配置：它已损坏或不完整；请重新获取链接，或直接粘贴 JSON。',
   });
 
-async function throughStream(bytes: Uint8Array<ArrayBuffer>, stream: TransformStream<BufferSource, Uint8Array<ArrayBuffer>>, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+async function throughStream(
+  bytes: Uint8Array<ArrayBuffer>,
+  stream: TransformStream<BufferSource, Uint8Array<ArrayBuffer>>,
+  limit: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const reader = new Blob([bytes]).stream().pipeThrough(stream).getReader();
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;

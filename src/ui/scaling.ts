@@ -57,7 +57,10 @@ const alone = (value: number): Estimate => ({ value, low: NaN, high: NaN });
 
 /** The lowest grid point, for landscapes without a vertex. */
 function lowestPoint({ points }: Bowl): Bowl['points'][number] | undefined {
-  return points.reduce<Bowl['points'][number] | undefined>((best, point) => (best === undefined || point.loss < best.loss ? point : best), undefined);
+  return points.reduce<Bowl['points'][number] | undefined>(
+    (best, point) => (best === undefined || point.loss < best.loss ? point : best),
+    undefined,
+  );
 }
 
 function vertexOf(bowl: Bowl, row: number | undefined): Optimum[] {
@@ -71,18 +74,20 @@ function vertexOf(bowl: Bowl, row: number | undefined): Optimum[] {
 }
 
 function plateauOptima(fit: StepLawFit, bowls: readonly Bowl[]): Optimum[] {
-  const inside = fit.cells.map(
-    ({ N, D, logRate, logBatch, rows }): Optimum => ({
-      N,
-      D,
-      lr: logRate === undefined ? undefined : alone(Math.exp(logRate)),
-      B: logBatch === undefined ? undefined : alone(Math.exp(logBatch)),
-      leftOut: undefined,
-      row: rows[0],
-    }),
-  );
-  const has = (bowl: Bowl): boolean => inside.some(({ N, D }) => N === bowl.N && bowl.D !== undefined && Math.abs(Math.log(D / bowl.D)) < 0.01);
-  return [...inside, ...bowls.filter((bowl) => !has(bowl)).flatMap((bowl) => vertexOf(bowl, undefined).map((one) => ({ ...one, leftOut: bowl.message })))];
+  const inside = fit.cells.map(({ N, D, logRate, logBatch, rows }): Optimum => ({
+    N,
+    D,
+    lr: logRate === undefined ? undefined : alone(Math.exp(logRate)),
+    B: logBatch === undefined ? undefined : alone(Math.exp(logBatch)),
+    leftOut: undefined,
+    row: rows[0],
+  }));
+  const has = (bowl: Bowl): boolean =>
+    inside.some(({ N, D }) => N === bowl.N && bowl.D !== undefined && Math.abs(Math.log(D / bowl.D)) < 0.01);
+  return [
+    ...inside,
+    ...bowls.filter((bowl) => !has(bowl)).flatMap((bowl) => vertexOf(bowl, undefined).map((one) => ({ ...one, leftOut: bowl.message }))),
+  ];
 }
 
 /** Optima of a sweep's family. */
@@ -120,7 +125,10 @@ export function optimaOfTable(
   return {
     id,
     name,
-    optima: fits.law.method === 'vertex' || method === 'vertex' ? fits.bowls.flatMap((bowl) => vertexOf(bowl, undefined)) : plateauOptima(fits.law, fits.bowls),
+    optima:
+      fits.law.method === 'vertex' || method === 'vertex'
+        ? fits.bowls.flatMap((bowl) => vertexOf(bowl, undefined))
+        : plateauOptima(fits.law, fits.bowls),
     lawAt: (N, D) => stepLawAt(fits.law, N, D),
     law: say(fits.law.message),
   };
@@ -145,7 +153,8 @@ export function varies(sources: readonly OptimaSource[], axis: OptimumAxis): boo
 /** Values of the axis that is not drawn, those within 1 % as one. */
 function levels(values: readonly number[]): number[] {
   const found: number[] = [];
-  for (const value of [...values].sort((a, b) => a - b)) if (found.length === 0 || value / found[found.length - 1] > 1.01) found.push(value);
+  for (const value of [...values].sort((a, b) => a - b))
+    if (found.length === 0 || value / found[found.length - 1] > 1.01) found.push(value);
   return found;
 }
 
@@ -215,7 +224,9 @@ export function scalingChart(
   for (const reference of references) {
     const points = reference.points.filter((point) => point[output] !== undefined);
     const groups = spread(
-      levels(points.map((point) => point[other])).filter((level) => levels(points.filter((point) => near(point[other], level)).map((point) => point[axis])).length > 1),
+      levels(points.map((point) => point[other])).filter(
+        (level) => levels(points.filter((point) => near(point[other], level)).map((point) => point[axis])).length > 1,
+      ),
       2,
     );
     if (groups.length === 0) continue;

@@ -56,7 +56,10 @@ export function parseValues(field: RunField, text: string): unknown[] {
   const separator = control === 'choice' || control === 'text' ? /[,;，；]/ : /[,;，；\s]+/;
   const parts = text.split(separator).filter((part) => part.trim() !== '');
   if (parts.length === 0)
-    throw new InputError({ en: 'An axis needs at least one value; write some, or remove the axis.', zh: '每个轴至少需要一个取值；请填写或删除该轴。' });
+    throw new InputError({
+      en: 'An axis needs at least one value; write some, or remove the axis.',
+      zh: '每个轴至少需要一个取值；请填写或删除该轴。',
+    });
   return parts.map((part) => parseValue(field, part));
 }
 

@@ -36,7 +36,10 @@ export function draftOf(sweep: SweepConfig): SweepDraft {
     >,
     grids: sweep.grids.map(({ set = {}, axes = {} }) => ({
       set: Object.keys(set).length === 0 ? '' : JSON.stringify(set),
-      axes: (Object.keys(axes) as RunField[]).map((field) => ({ field, values: (axes[field] as readonly unknown[]).map(valueText).join(', ') })),
+      axes: (Object.keys(axes) as RunField[]).map((field) => ({
+        field,
+        values: (axes[field] as readonly unknown[]).map(valueText).join(', '),
+      })),
     })),
   };
 }

@@ -97,6 +97,8 @@ export const en = {
     panel: (n: string, d: string) => `N = ${n}, D = ${d} tokens`,
     plateau: 'Plateau: within',
     ofTheMinimum: 'of the lowest loss',
+    learningRate: 'learning rate, η',
+    batch: 'batch, tokens',
     edge: 'at the edge',
     addMissing: 'Add the missing rows and columns',
     adding: (runs: number) => `${runs} runs were added to the queue.`,
@@ -278,7 +280,8 @@ export const en = {
   },
   tables: {
     heading: 'Tables of runs from elsewhere',
-    explain: 'A CSV or JSON Lines file of runs (columns N, D, lr, B, loss; tab- or comma-separated) is fitted like the runs made here and drawn beside them.',
+    explain:
+      'A CSV or JSON Lines file of runs (columns N, D, lr, B, loss; tab- or comma-separated) is fitted like the runs made here and drawn beside them.',
     open: 'Open a table',
     rows: (rows: number) => `${rows} rows`,
     skippedRows: (rows: number) => `${rows} rows were left out`,

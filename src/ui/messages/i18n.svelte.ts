@@ -12,7 +12,8 @@ function first(): Locale {
   return navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
 }
 
-let locale = $state<Locale>(first());
+const start = first();
+let locale = $state<Locale>(start);
 
 /** The language in use and its messages. */
 export const i18n = {
@@ -30,7 +31,7 @@ export const i18n = {
   },
 };
 
-document.documentElement.lang = locale;
+document.documentElement.lang = start;
 
 /** A sentence in the language in use. */
 export function say(sentence: Sentence): string {

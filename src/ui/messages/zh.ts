@@ -98,6 +98,8 @@ export const zh: typeof en = {
     panel: (n, d) => `N = ${n}，D = ${d} 词元`,
     plateau: '平台：在',
     ofTheMinimum: '之内（相对最低损失）',
+    learningRate: '学习率 η',
+    batch: '批量（词元）',
     edge: '在边缘',
     addMissing: '添加缺少的行与列',
     adding: (runs) => `已将 ${runs} 次训练加入队列。`,
@@ -209,7 +211,8 @@ export const zh: typeof en = {
     describing: '正在读取文本……',
     describe: '本次扫描的数据情况',
     epoch: (epoch) => `第 ${epoch} 遍：部分训练不止一次读取文本。定律所说的是只读一遍的文本。`,
-    willRepeat: (needed, available) => `本次扫描的训练需读取 ${needed} 词元，而训练文本只有 ${available}：将进入第 2 遍，而定律所说的是只读一遍的文本。`,
+    willRepeat: (needed, available) =>
+      `本次扫描的训练需读取 ${needed} 词元，而训练文本只有 ${available}：将进入第 2 遍，而定律所说的是只读一遍的文本。`,
     use: '用于扫描',
     inUse: '使用中',
     own: '自己的文本',
