@@ -1,0 +1,203 @@
+// The engine as a trainer: packs runs into lanes of executors, in groups that share a micro-batch and fit in memory.
+import { steps, type RunConfig } from '../../config/run.ts';
+import type { SweepRun } from '../../config/sweep.ts';
+import { windowCount } from '../../data/order.ts';
+import { initialParameters, modelConfig, parameterSpecs, type ModelConfig } from '../../model/parameters.ts';
+import type { Executor, LaneSettings, Plans, TokenSource } from '../../plan/executor.ts';
+import { breathe } from '../breathe.ts';
+import { learningRateAt } from '../schedule.ts';
+import type { DeviceReport, LaneEvent, Measurement, Trainer, TrainingControl, TrainingData } from '../trainer.ts';
+import { checkpointKey, type Checkpoint, type CheckpointKey, type CheckpointStore } from './checkpoint.ts';
+import { CheckpointWriter } from './checkpoint-writer.ts';
+import { Lane } from './lane.ts';
+import { evenParts, lanesThatFit, type MemoryRule } from './memory.ts';
+import { microBatchGroups, type MicroBatchRule } from './micro-batches.ts';
+import type { Pace, PopulationLane } from './population.ts';
+import { trainThroughFaults } from './recovery.ts';
+
+/** Sets up an executor. Rejects when the device is lost or memory is short; a later call may succeed. */
+export type ExecutorFactory = (plans: Plans, lanes: readonly LaneSettings[], tokens: TokenSource) => Promise<Executor>;
+
+/** What an engine is made of. */
+export interface EngineParts {
+  readonly report: DeviceReport;
+  readonly createExecutor: ExecutorFactory;
+  /** Traces a model's step for micro-batches of this many sequences. */
+  readonly plansOf: (model: ModelConfig, sequences: number) => Plans;
+  readonly microBatches: MicroBatchRule;
+  readonly memory: MemoryRule;
+  /** Lanes of one executor, at most, whatever fits. */
+  readonly mostLanes: number;
+  /** Lanes side by side in a measurement. */
+  readonly measuredLanes: number;
+  readonly evaluatedTogether: number;
+  /** Where checkpoints outlive the worker; without it they live in memory alone. */
+  readonly store?: CheckpointStore;
+  /** Milliseconds; for tests. */
+  readonly times?: Partial<Pick<Pace, 'slice' | 'checkpoint' | 'now'>> & { readonly rest?: number };
+  readonly dispose?: () => void;
+}
+
+/** Milliseconds of training between two looks at the controls. */
+const SLICE = 50;
+/** Milliseconds of training between two checkpoints. With a slice and the saving itself less than ten seconds. */
+const CHECKPOINT_EVERY = 8000;
+/** Milliseconds that a device is left alone after a failure. */
+const REST = 300;
+
+/** The most runs in one population: all of a sweep's size; the trainer cuts them to what memory holds. */
+const MOST_RUNS = 4096;
+
+/** Traced steps kept. */
+const PLANS_KEPT = 8;
+
+/** Trains populations as lanes of executors. */
+export class EngineTrainer implements Trainer {
+  readonly report: DeviceReport;
+  readonly #parts: EngineParts;
+  readonly #pace: Pace;
+  readonly #plans = new Map<string, Plans>();
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    this.report = parts.report;
+    const now = (): number => performance.now();
+    this.#pace = { slice: SLICE, checkpoint: CHECKPOINT_EVERY, now, ...parts.times, evaluatedTogether: parts.evaluatedTogether };
+  }
+
+  lanesFor(): Promise<number> {
+    return Promise.resolve(MOST_RUNS);
+  }
+
+  async train(runs: readonly SweepRun[], data: TrainingData, control: TrainingControl, emit: (event: LaneEvent) => void): Promise<void> {
+    if (runs.length === 0) return;
+    const { context } = runs[0].config;
+    const writer = new CheckpointWriter(this.#parts.store, this.#pace.now);
+    const keys = new Map<string, CheckpointKey>();
+    for (const { id, config } of runs) keys.set(id, checkpointKey(id, config, this.report.backend, data));
+    try {
+      const batches = runs.map(({ config }) => config.batchSequences);
+      for (const { sequences, members } of microBatchGroups(batches, context, this.#parts.microBatches)) {
+        const plans = await this.#plansFor(runs[0].config, data, sequences);
+        const most = Math.max(1, Math.min(this.#parts.mostLanes, lanesThatFit(plans, this.#parts.memory)));
+        for (const part of evenParts(members, most)) {
+          if (control.signal.aborted) return;
+          const some = part.map((index) => runs[index]);
+          await this.#trainTogether(some, { plans, sequences, data, control, emit, writer, keys });
+        }
+      }
+    } finally {
+      await writer.settled();
+    }
+  }
+
+  async measure(config: RunConfig, data: TrainingData, milliseconds: number): Promise<Measurement> {
+    const [{ sequences }] = microBatchGroups([config.batchSequences], config.context, this.#parts.microBatches);
+    const plans = await this.#plansFor(config, data, sequences);
+    const lanes = Math.max(1, Math.min(this.#parts.measuredLanes, lanesThatFit(plans, this.#parts.memory)));
+    const settings = { ...this.#settings(config, data, sequences), updates: 2 ** 30 };
+    const executor = await this.#parts.createExecutor(plans, Array<LaneSettings>(lanes).fill(settings), tokensOf(config, data));
+    try {
+      const updates = (): number => executor.updatesOf(0);
+      const advance = async (until: number): Promise<void> => {
+        await executor.advance(this.#pace.slice, () => until);
+        await breathe();
+      };
+      // Two steps first: code and caches warm up in them.
+      while (updates() < 2) await advance(2);
+      const first = updates();
+      const start = this.#pace.now();
+      let elapsed = 0;
+      while (elapsed < milliseconds || updates() === first) {
+        await advance(Infinity);
+        elapsed = this.#pace.now() - start;
+      }
+      return { secondsPerStep: elapsed / 1000 / (updates() - first), lanes };
+    } finally {
+      executor.dispose();
+    }
+  }
+
+  dispose(): void {
+    this.#plans.clear();
+    this.#parts.dispose?.();
+  }
+
+  async #trainTogether(runs: readonly SweepRun[], group: GroupSettings): Promise<void> {
+    const { plans, sequences, data, control, emit, writer, keys } = group;
+    const windows = windowCount(data.training.length, plans.training.context);
+    const lanes: PopulationLane[] = [];
+    for (const run of runs) {
+      const kept = await writer.load(keys.get(run.id)!);
+      const from = kept && fits(kept, run.config, plans) ? kept : undefined;
+      lanes.push({ lane: new Lane(run, windows, emit, from), microBatches: run.config.batchSequences / sequences });
+    }
+    const keepable = (some: readonly Lane[]) => some.map((lane) => ({ key: keys.get(lane.id)!, checkpoint: () => lane.checkpoint }));
+    await trainThroughFaults(lanes, {
+      create: (part) =>
+        this.#parts.createExecutor(
+          plans,
+          part.map(({ lane }) => this.#settings(lane.config, data, sequences)),
+          tokensOf(runs[0].config, data),
+        ),
+      control,
+      pace: this.#pace,
+      hooks: { ended: (lane) => writer.remove(keys.get(lane.id)!), checkpoint: (saved) => writer.offer(keepable(saved)) },
+      emit,
+      rest: this.#parts.times?.rest ?? REST,
+    });
+    // Stopped: what was trained so far is there for whoever takes the runs up again.
+    if (control.signal.aborted) await writer.keep(keepable(lanes.map(({ lane }) => lane)));
+  }
+
+  #settings(config: RunConfig, data: TrainingData, sequences: number): LaneSettings {
+    const { seed, batchSequences, beta1, beta2, epsilon, weightDecay, clipNorm } = config;
+    const updates = steps(config);
+    return {
+      parameters: initialParameters(parameterSpecs(modelConfig(config, data.vocabulary)), seed),
+      microBatches: batchSequences / sequences,
+      updates,
+      learningRate: (update) => learningRateAt(config, Math.min(update, updates - 1), updates),
+      beta1,
+      beta2,
+      epsilon,
+      weightDecay,
+      clipNorm,
+    };
+  }
+
+  /** A traced step, from those traced before if it is among them. */
+  async #plansFor(config: RunConfig, data: TrainingData, sequences: number): Promise<Plans> {
+    const model = modelConfig(config, data.vocabulary);
+    const key = JSON.stringify([sequences, data.vocabulary, model.context, model.positions, model.qkNorm, model.tiedHead, model.shape]);
+    const plans = this.#plans.get(key) ?? this.#parts.plansOf(model, sequences);
+    this.#plans.delete(key);
+    this.#plans.set(key, plans);
+    if (this.#plans.size > PLANS_KEPT) this.#plans.delete(this.#plans.keys().next().value!);
+    await breathe();
+    return plans;
+  }
+}
+
+/** What the runs of one group have in common. */
+interface GroupSettings {
+  readonly plans: Plans;
+  /** In one micro-batch. */
+  readonly sequences: number;
+  readonly data: TrainingData;
+  readonly control: TrainingControl;
+  readonly emit: (event: LaneEvent) => void;
+  readonly writer: CheckpointWriter;
+  readonly keys: ReadonlyMap<string, CheckpointKey>;
+}
+
+function tokensOf({ dataSeed }: RunConfig, { training, validation }: TrainingData): TokenSource {
+  return { training, dataSeed, validation };
+}
+
+/** Whether a checkpoint read from outside can be this run's. */
+function fits({ state, losses }: Checkpoint, config: RunConfig, { training }: Plans): boolean {
+  const { parameters, mean, square, updates } = state;
+  const lengths = [parameters, mean, square].every((array) => array.length === training.parameters);
+  return lengths && losses.length === updates && updates >= 1 && updates <= steps(config) && losses.every(Number.isFinite);
+}

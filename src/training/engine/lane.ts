@@ -1,0 +1,161 @@
+// One run as the engine trains it: what it has shown so far, what it waits for next, how it ended. Knows no executor.
+import { batchTokens, steps, type RunConfig } from '../../config/run.ts';
+import type { SweepRun } from '../../config/sweep.ts';
+import { epochOf } from '../../data/order.ts';
+import { LossWatch, outcomeOf, validationSteps } from '../recorder.ts';
+import type { LaneEvent, LaneOutcome } from '../trainer.ts';
+import type { Checkpoint, ValidationPoint } from './checkpoint.ts';
+import type { WrongLoss } from './faults.ts';
+
+/** Losses of a run, one a step, in an array that grows. */
+class LossHistory {
+  #values = new Float32Array(1024);
+  #length = 0;
+
+  add(values: Float32Array): void {
+    const length = this.#length + values.length;
+    if (length > this.#values.length) {
+      const grown = new Float32Array(Math.max(length, 2 * this.#values.length));
+      grown.set(this.#values);
+      this.#values = grown;
+    }
+    this.#values.set(values, this.#length);
+    this.#length = length;
+  }
+
+  /** A copy of the first `count`. */
+  first(count: number): Float32Array {
+    return this.#values.slice(0, Math.min(count, this.#length));
+  }
+}
+
+/** A run under way. Losses are taken in once: those of steps that are trained again after a fault are passed over. */
+export class Lane {
+  readonly id: string;
+  readonly config: RunConfig;
+  /** S: steps in all. */
+  readonly total: number;
+  readonly #batch: number;
+  readonly #windows: number;
+  readonly #emit: (event: LaneEvent) => void;
+  readonly #watch: LossWatch;
+  readonly #history = new LossHistory();
+  readonly #validationSteps: readonly number[];
+  readonly #validation: ValidationPoint[] = [];
+  #epoch = 1;
+  #seconds = 0;
+  #ended = false;
+  /** Where the lane goes on after a fault; undefined: from the start. */
+  checkpoint: Checkpoint | undefined;
+
+  /**
+   * @param windows windows in the training data
+   * @param from where an earlier worker left it; what it had shown is told again
+   */
+  constructor({ id, config }: SweepRun, windows: number, emit: (event: LaneEvent) => void, from?: Checkpoint) {
+    this.id = id;
+    this.config = config;
+    this.total = steps(config);
+    this.#batch = batchTokens(config);
+    this.#windows = windows;
+    this.#emit = emit;
+    this.#watch = new LossWatch(config);
+    this.#validationSteps = validationSteps(config);
+    if (from === undefined) return;
+    this.checkpoint = from;
+    this.#seconds = from.seconds;
+    this.takeIn(0, from.losses);
+    for (const { step, loss } of from.validation) this.#addValidation(step, loss);
+  }
+
+  /** Steps whose losses have been taken in. */
+  get count(): number {
+    return this.#watch.count;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** The step after which the held-out loss is measured next; the last step once all are measured. */
+  get nextValidation(): number {
+    const last = this.#validation.at(-1)?.step ?? 0;
+    return this.#validationSteps.find((step) => step > last) ?? this.total;
+  }
+
+  /** Whether the loss left the finite numbers. */
+  get divergent(): boolean {
+    return this.#watch.end !== undefined;
+  }
+
+  /** Time spent on this run, seconds. */
+  spend(seconds: number): void {
+    this.#seconds += seconds;
+  }
+
+  /**
+   * The first of these losses that only a device at fault returns: exactly zero, or not
+   * finite before anything was learned, or not finite where it was finite when the step was trained before.
+   */
+  faultIn(firstUpdate: number, losses: Float32Array): WrongLoss | undefined {
+    if (this.divergent) return undefined;
+    const known = Math.max(1, this.count);
+    const index = losses.findIndex((loss, i) => loss === 0 || (!Number.isFinite(loss) && firstUpdate + i < known));
+    return index < 0 ? undefined : { step: firstUpdate + index + 1, loss: losses[index] };
+  }
+
+  /** Takes in the losses of updates from `firstUpdate` (from 0) on and tells those that are new. */
+  takeIn(firstUpdate: number, losses: Float32Array): void {
+    const firstStep = this.#watch.count + 1;
+    if (firstUpdate > this.#watch.count) throw new Error(`Losses of run ${this.id} are missing before update ${firstUpdate}.`);
+    const fresh = losses.subarray(Math.min(losses.length, this.#watch.count - firstUpdate));
+    const counted = fresh.slice(0, this.#watch.add(fresh));
+    if (counted.length === 0) return;
+    this.#history.add(counted);
+    this.#emit({ kind: 'progress', id: this.id, firstStep, losses: counted, tokens: this.count * this.#batch });
+    // The epoch of the step to come: it is told when its first window is read.
+    const epoch = epochOf(Math.min(this.count + 1, this.total) * this.#batch, this.#windows, this.config.context);
+    if (epoch > this.#epoch) this.#emit({ kind: 'epoch', id: this.id, epoch });
+    this.#epoch = epoch;
+  }
+
+  /** Takes in the held-out loss (nats per token) at {@link nextValidation}. */
+  takeInValidation(loss: number): void {
+    this.#addValidation(this.nextValidation, loss);
+  }
+
+  #addValidation(step: number, loss: number): void {
+    this.#validation.push({ step, loss });
+    this.#emit({ kind: 'validation', id: this.id, step, tokens: step * this.#batch, loss });
+  }
+
+  /** All steps are done and the held-out loss was measured after the last. */
+  get complete(): boolean {
+    return this.#validation.at(-1)?.step === this.total;
+  }
+
+  /** Ends the run that is {@link complete}. */
+  finish(parameters: Float32Array): void {
+    this.end(outcomeOf(this.#watch, this.#validation.at(-1)!.loss, parameters));
+  }
+
+  /** Ends the run as its losses say: diverged. */
+  diverge(): void {
+    if (this.#watch.end) this.end(this.#watch.end);
+  }
+
+  /** Ends the run, once. */
+  end(outcome: LaneOutcome): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.checkpoint = undefined;
+    this.#emit({ kind: 'ended', id: this.id, outcome, seconds: this.#seconds });
+  }
+
+  /** The checkpoint of this run with its lane in `state`; undefined while losses up to there are still on their way. */
+  checkpointAt(state: Checkpoint['state']): Checkpoint | undefined {
+    if (state.updates > this.count || this.divergent) return undefined;
+    const validation = this.#validation.filter(({ step }) => step <= state.updates);
+    return { state, losses: this.#history.first(state.updates), validation, seconds: this.#seconds };
+  }
+}
