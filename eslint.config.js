@@ -13,7 +13,7 @@ const rooms = {
   laws: ['messages'],
   data: ['messages'],
   ops: [],
-  plan: ['ops'],
+  plan: ['ops', 'model'],
   model: ['ops', 'config'],
   training: ['plan', 'ops', 'model', 'data', 'config', 'messages'],
   sweep: ['training', 'model', 'data', 'config', 'messages'],
