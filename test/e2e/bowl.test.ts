@@ -1,7 +1,7 @@
 // The lab as a student uses it: start the small bowl, reload in the middle, find the landscape, the law and the exports.
 import { readFile } from 'node:fs/promises';
 import axe from 'axe-core';
-import type { Download, Page } from 'playwright';
+import type { Download, Locator, Page } from 'playwright';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openLab, runsDone, type Lab } from './open-page.ts';
 
@@ -20,8 +20,15 @@ async function until(page: Page, condition: () => Promise<boolean>, seconds: num
 }
 
 async function download(page: Page, button: string): Promise<{ name: string; text: string }> {
-  const [file] = (await Promise.all([page.waitForEvent('download'), page.getByTestId(button).click()])) as [Download, void];
+  const file = await saved(page, page.getByTestId(button));
   return { name: file.suggestedFilename(), text: await readFile(await file.path(), 'utf8') };
+}
+
+/** The file that a button gives. */
+async function saved(page: Page, button: Locator): Promise<Download> {
+  const coming = page.waitForEvent('download');
+  await button.click();
+  return coming;
 }
 
 async function violations(page: Page): Promise<string[]> {
