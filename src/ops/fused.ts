@@ -33,18 +33,24 @@ export function runFused(
   return tf.engine().runKernel<tf.Tensor[]>(kernel, given, { ...attributes });
 }
 
+/** What a fused op's forward pass leaves behind. */
+export interface FusedForward<T extends tf.Tensor> {
+  readonly value: T;
+  /** Tensors that the gradient reads besides the op's inputs. tfjs disposes everything else that the forward pass made. */
+  readonly saved?: readonly tf.Tensor[];
+  /** The gradients of the op's inputs, in their order, given that of its value and what was saved. */
+  readonly gradient: (dOut: T, saved: tf.Tensor[]) => tf.Tensor[];
+}
+
 /**
  * An op with a gradient of its own.
  * @param inputs what gradients flow to
- * @param forward its value, and the gradients of `inputs` (in their order) given that of the value
  */
-export function withGradient<T extends tf.Tensor>(
-  inputs: readonly tf.Tensor[],
-  forward: () => { readonly value: T; readonly gradient: (dOut: T) => tf.Tensor[] },
-): T {
-  const op = tf.customGrad(() => {
-    const { value, gradient } = forward();
-    return { value, gradFunc: (dOut: tf.Tensor) => gradient(dOut as T) };
-  }) as (...inputs: tf.Tensor[]) => T;
+export function withGradient<T extends tf.Tensor>(inputs: readonly tf.Tensor[], forward: () => FusedForward<T>): T {
+  const op = tf.customGrad<T>((...given: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    const { value, saved = [], gradient } = forward();
+    (given.at(-1) as tf.GradSaveFunc)([...saved]);
+    return { value, gradFunc: (dOut: tf.Tensor, kept: tf.Tensor[]) => gradient(dOut as T, kept) };
+  });
   return op(...inputs);
 }

@@ -23,7 +23,8 @@ function fused(qkv: tf.Tensor2D, context: number, heads: number): tf.Tensor2D {
     const [out, logSumExp] = runFused('FusedAttention', { qkv }, { context, heads });
     return {
       value: out as tf.Tensor2D,
-      gradient: (dOut) => runFused('FusedAttentionGradient', { dOut, qkv, out, logSumExp }, { context, heads }),
+      saved: [out, logSumExp],
+      gradient: (dOut, [out, logSumExp]) => runFused('FusedAttentionGradient', { dOut, qkv, out, logSumExp }, { context, heads }),
     };
   });
 }

@@ -12,6 +12,6 @@ export function crossEntropy(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Scal
 function fused(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Scalar {
   return withGradient([logits], () => {
     const [losses, dLogits] = runFused('FusedCrossEntropy', { logits, targets });
-    return { value: tf.mean(losses), gradient: (dOut) => [tf.mul(dLogits, dOut)] };
+    return { value: tf.mean(losses), saved: [dLogits], gradient: (dOut, [dLogits]) => [tf.mul(dLogits, dOut)] };
   });
 }

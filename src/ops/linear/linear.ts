@@ -26,10 +26,11 @@ function fused(x: tf.Tensor2D, weight: tf.Tensor2D, epilogue: LinearEpilogue): t
   const { bias, residual, gelu = false, transposed = false } = epilogue;
   const inputs = [x, weight, bias, residual].filter((tensor) => tensor !== undefined);
   return withGradient(inputs, () => {
-    const [out, preactivation] = runFused('FusedLinear', { x, weight, bias, residual }, { transposed, gelu });
+    const [out, ...preactivation] = runFused('FusedLinear', { x, weight, bias, residual }, { transposed, gelu });
     return {
       value: out as tf.Tensor2D,
-      gradient: (dOut) => {
+      saved: preactivation,
+      gradient: (dOut, [preactivation]) => {
         const dProduct = gelu ? runFused('FusedGeluGradient', { preactivation, dOut })[0] : dOut;
         const gradients = runFused('FusedLinearGradient', { dOut: dProduct, x, weight }, { transposed, bias: bias !== undefined });
         return residual ? [...gradients, tf.clone(dOut)] : gradients;

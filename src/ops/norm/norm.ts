@@ -16,6 +16,10 @@ export function norm(x: tf.Tensor2D, gain: tf.Tensor1D, bias: tf.Tensor1D): tf.T
 function fused(x: tf.Tensor2D, gain: tf.Tensor1D, bias: tf.Tensor1D): tf.Tensor2D {
   return withGradient([x, gain, bias], () => {
     const [out, statistics] = runFused('FusedNorm', { x, gain, bias });
-    return { value: out as tf.Tensor2D, gradient: (dOut) => runFused('FusedNormGradient', { dOut, x, statistics, gain }) };
+    return {
+      value: out as tf.Tensor2D,
+      saved: [statistics],
+      gradient: (dOut, [statistics]) => runFused('FusedNormGradient', { dOut, x, statistics, gain }),
+    };
   });
 }

@@ -18,6 +18,7 @@ export class TraceBackend extends tf.KernelBackend {
 
   /** A value that a launch will write. */
   output(size: number): Value {
+    if (size === 0) throw new Error('A step that is traced cannot have empty tensors.');
     return this.#keep(new Value(size));
   }
 
@@ -27,7 +28,7 @@ export class TraceBackend extends tf.KernelBackend {
   }
 
   override write(values: tf.BackendValues, _shape: number[], dtype: tf.DataType): Value {
-    if (dtype === 'string' || dtype === 'complex64') throw new Error(`Tensors of ${dtype} cannot be traced.`);
+    if (dtype === 'string' || dtype === 'complex64') throw new Error(`A step that is traced cannot have tensors of type ${dtype}.`);
     return this.constant(Float32Array.from(values as ArrayLike<number>));
   }
 
@@ -66,7 +67,11 @@ export class TraceBackend extends tf.KernelBackend {
   }
 
   override readSync(): never {
-    throw new Error('A step that is traced cannot depend on the values of its tensors.');
+    throw new Error('A step that is traced cannot read the values of its tensors: they are not known yet.');
+  }
+
+  override read(): Promise<never> {
+    return Promise.reject(new Error('A step that is traced cannot read the values of its tensors: they are not known yet.'));
   }
 
   override dispose(): void {

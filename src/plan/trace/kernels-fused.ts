@@ -12,21 +12,21 @@ export function registerFusedKernels(): void {
     const [vocabulary, width] = table.shape;
     const rows = tokens.shape[0];
     const out = r.output([rows, width]);
-    const reads = { tokens: valueOf(tokens), table: valueOf(table), ...(positions && { positions: valueOf(positions) }) };
+    const reads = { tokens: r.tokens('tokens'), table: valueOf(table), ...(positions && { positions: valueOf(positions) }) };
     const context = positions?.shape[0] ?? rows;
     r.record({ kind: 'embedding', reads, writes: { out: out.dataId }, rows, width, context, vocabulary });
     return [out];
   });
 
   fused('FusedEmbeddingGradient', (r) => {
-    const [tokens, dOut] = [r.input('tokens'), r.input('dOut')];
+    const dOut = r.input('dOut');
     const [rows, width] = dOut.shape;
     const [vocabulary, context] = [r.attribute<number>('vocabulary'), r.attribute<number>('context')];
     const dTable = r.output([vocabulary, width]);
     const dPositions = context > 0 ? r.output([context, width]) : undefined;
     r.record({
       kind: 'embeddingGradient',
-      reads: { tokens: valueOf(tokens), dOut: valueOf(dOut) },
+      reads: { tokens: r.tokens('tokens'), dOut: valueOf(dOut) },
       writes: { dTable: dTable.dataId, ...(dPositions && { dPositions: dPositions.dataId }) },
       rows,
       width,
@@ -141,10 +141,10 @@ export function registerFusedKernels(): void {
   });
 
   fused('FusedCrossEntropy', (r) => {
-    const [logits, targets] = [r.input('logits'), r.input('targets')];
+    const logits = r.input('logits');
     const [rows, vocabulary] = logits.shape;
     const [losses, dLogits] = [r.output([rows]), r.output(logits.shape)];
-    const reads = { logits: valueOf(logits), targets: valueOf(targets) };
+    const reads = { logits: valueOf(logits), targets: r.tokens('targets') };
     r.record({ kind: 'crossEntropy', reads, writes: { losses: losses.dataId, dLogits: dLogits.dataId }, rows, vocabulary });
     return [losses, dLogits];
   });

@@ -104,7 +104,7 @@ function registerElementwise(): void {
     const views = [conditionShape, a.shape, b.shape].map((own) => broadcastStrides(own, shape));
     const loop = collapse({ shape, strides: [...views, denseStrides(shape)] });
     const [conditionStrides, aStrides, bStrides] = loop.strides;
-    const reads = { condition: valueOf(condition), a: valueOf(a), b: valueOf(b) };
+    const reads = { condition: r.read(condition), a: r.read(a), b: r.read(b) };
     r.record({ kind: 'select', reads, writes: { out: out.dataId }, shape: loop.shape, conditionStrides, aStrides, bStrides });
     return out;
   });
@@ -268,7 +268,7 @@ function registerProducts(): void {
     const out = r.output([...batchShape, rows, columns]);
     r.record({
       kind: 'matrixProduct',
-      reads: { a: valueOf(a), b: valueOf(b) },
+      reads: { a: r.read(a), b: r.read(b) },
       writes: { out: out.dataId },
       batches,
       aBatches,
@@ -288,7 +288,7 @@ function registerProducts(): void {
     const out = r.output([...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)], x.dtype);
     r.record({
       kind: 'gather',
-      reads: { x: valueOf(x), indices: valueOf(indices) },
+      reads: { x: r.read(x), indices: valueOf(indices) },
       writes: { out: out.dataId },
       outer: sizeOf(x.shape.slice(0, axis)),
       length: x.shape[axis],
@@ -304,7 +304,7 @@ function registerProducts(): void {
     const out = r.output([length, ...rest], x.dtype);
     r.record({
       kind: 'segmentSum',
-      reads: { x: valueOf(x), indices: valueOf(indices) },
+      reads: { x: r.read(x), indices: valueOf(indices) },
       writes: { out: out.dataId },
       count: sizeOf(indices.shape),
       length,

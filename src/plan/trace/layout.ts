@@ -3,7 +3,6 @@
 import type { Operand } from '../plan.ts';
 import { ALIGNMENT } from '../plan.ts';
 import { readsOf, writesOf, type Node, type Value } from './graph.ts';
-import { denseStrides } from './shapes.ts';
 
 /** `words` rounded up to whole units of alignment. */
 export function aligned(words: number): number {
@@ -93,11 +92,6 @@ function inPlacePair(node: Node): { readonly read: Value; readonly write: Value 
       return node.writes.dLogits && { read: node.reads.logits, write: node.writes.dLogits };
     case 'unary':
       return { read: node.reads.x, write: node.writes.out };
-    case 'binary': {
-      const dense = denseStrides(node.shape).join();
-      if (node.aStrides.join() === dense) return { read: node.reads.a, write: node.writes.out };
-      return node.bStrides.join() === dense ? { read: node.reads.b, write: node.writes.out } : undefined;
-    }
     default:
       return undefined;
   }

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { TRACE_BACKEND } from '../../ops/fused.ts';
 import type { BinaryOperation, Reduce, UnaryOperation } from '../launches.ts';
 import type { TraceBackend } from './backend.ts';
-import type { Node, Value } from './graph.ts';
+import { Value, type Node } from './graph.ts';
 import { broadcastShape, broadcastStrides, collapse, denseStrides, sizeOf } from './shapes.ts';
 
 /** A kernel's inputs and attributes, with the backend that records. */
@@ -45,6 +45,22 @@ export class Recorder {
     this.backend.nodes.push(node);
   }
 
+  /** The value behind a tensor, as floats: tokens are integers in memory, and are converted by a launch of their own. */
+  read(x: tf.TensorInfo): Value {
+    const value = valueOf(x);
+    return value.input?.region === 'tokens' ? valueOf(this.unary('copy', x)) : value;
+  }
+
+  /** The value behind the tokens or targets of the step, which some fused launches read as they are. */
+  tokens(name: string): Value {
+    const value = valueOf(this.input(name));
+    if (value.input?.region !== 'tokens')
+      throw new Error(
+        'Embedding and cross-entropy, traced, take the tokens of the step themselves; computed ones need tf.gather or tf.oneHot.',
+      );
+    return value;
+  }
+
   /** A new value and its tensor. */
   output(shape: readonly number[], dtype: tf.DataType = 'float32'): tf.TensorInfo & { readonly dataId: Value } {
     return { dataId: this.backend.output(sizeOf(shape)), shape: [...shape], dtype };
@@ -63,7 +79,8 @@ export class Recorder {
 
   unary(operation: UnaryOperation, x: tf.TensorInfo, dtype: tf.DataType = x.dtype): tf.TensorInfo {
     const out = this.output(x.shape, dtype);
-    this.record({ kind: 'unary', operation, reads: { x: valueOf(x) }, writes: { out: out.dataId }, size: out.dataId.size });
+    const value = operation === 'copy' ? valueOf(x) : this.read(x);
+    this.record({ kind: 'unary', operation, reads: { x: value }, writes: { out: out.dataId }, size: out.dataId.size });
     return out;
   }
 
@@ -72,7 +89,7 @@ export class Recorder {
     const out = this.output(shape, dtype);
     const loop = collapse({ shape, strides: [broadcastStrides(a.shape, shape), broadcastStrides(b.shape, shape), denseStrides(shape)] });
     const [aStrides, bStrides] = loop.strides;
-    const reads = { a: valueOf(a), b: valueOf(b) };
+    const reads = { a: this.read(a), b: this.read(b) };
     this.record({ kind: 'binary', operation, reads, writes: { out: out.dataId }, shape: loop.shape, aStrides, bStrides });
     return out;
   }
@@ -89,7 +106,7 @@ export class Recorder {
     const loop = collapse({ shape, strides: [from.strides, to.strides] });
     this.record({
       kind: 'copy',
-      reads: { x: valueOf(x) },
+      reads: { x: this.read(x) },
       writes: { out: valueOf(out) },
       shape: loop.shape,
       xStart: from.start,
@@ -140,7 +157,7 @@ export class Recorder {
     this.record({
       kind: 'reduce',
       operation,
-      reads: { x: valueOf(source) },
+      reads: { x: this.read(source) },
       writes: { out: out.dataId },
       outer: sizeOf(source.shape.slice(0, first)),
       length: sizeOf(source.shape.slice(first, first + axes.length)),
@@ -150,13 +167,18 @@ export class Recorder {
   }
 }
 
-/** The value behind a tensor of the tracing backend. */
+/**
+ * The value behind a tensor of the tracing backend.
+ * @throws Error for a tensor that was made on another backend
+ */
 export function valueOf(info: tf.TensorInfo): Value {
-  return info.dataId as Value;
+  if (info.dataId instanceof Value) return info.dataId;
+  throw new Error('A step that is traced cannot use a tensor that was made before; make constants where the loss is computed.');
 }
 
-/** Registers a kernel of the tracing backend. */
+/** Registers a kernel of the tracing backend, once. */
 export function register(kernelName: string, kernel: (recorder: Recorder) => tf.TensorInfo | tf.TensorInfo[]): void {
+  if (tf.getKernel(kernelName, TRACE_BACKEND) as tf.KernelConfig | undefined) return;
   tf.registerKernel({
     kernelName,
     backendName: TRACE_BACKEND,

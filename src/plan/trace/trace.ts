@@ -12,6 +12,8 @@ import { simplify, type Graph } from './simplify.ts';
 
 /** One parameter tensor and its place in the flat vector. */
 export interface TracedParameter {
+  /** For messages. */
+  readonly name?: string;
   readonly shape: readonly number[];
   /** In floats. */
   readonly offset: number;
@@ -29,16 +31,14 @@ export interface StepDefinition {
   /** Tokens in a sequence. */
   readonly context: number;
   /**
-   * The mean loss over the micro-batch, in tfjs ops.
+   * The mean loss over the micro-batch, one number, in tfjs ops. Where it ends in a mean over one number per row, in the
+   * order of rows, the plan keeps those.
    * @param parameters one tensor each, in order
    * @param tokens inputs [sequences·context] int32
    * @param targets the tokens one later
    */
   loss(parameters: tf.Tensor[], tokens: tf.Tensor1D, targets: tf.Tensor1D): tf.Scalar;
 }
-
-/** Launches that may write gradients at their final place. */
-const WRITES_GRADIENTS: ReadonlySet<Node['kind']> = new Set(['linearGradient', 'normGradient', 'embeddingGradient']);
 
 /**
  * Traces a training step: tokens, forward and backward pass, optimizer, loss.
@@ -66,7 +66,7 @@ function plan(step: StepDefinition, kind: Plan['kind']): Plan {
   const { sequences, context } = step;
   const rows = sequences * context;
   const length = step.parameters.reduce((sum, { size }) => sum + size, 0);
-  const { graph: recorded, tokens, targets } = whileTracing((backend) => record(step, kind, backend));
+  const { graph: recorded, tokens, targets } = recordSafely(step, kind);
   const graph = simplify(recorded);
 
   const gradientPlaces = new Map<Value, Operand>();
@@ -136,6 +136,21 @@ function plan(step: StepDefinition, kind: Plan['kind']): Plan {
   };
 }
 
+/** Records, and says in one sentence what could not be, where tfjs speaks of kernels and tapes. */
+function recordSafely(step: StepDefinition, kind: Plan['kind']): Recorded {
+  try {
+    return whileTracing((backend) => record(step, kind, backend));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const kernel = /kernel '(\w+)'.* for backend/i.exec(message)?.[1];
+    if (kernel !== undefined) throw new Error(`The op ${kernel} cannot be traced: no launch computes it.`, { cause: error });
+    const gradient = /gradient function not found for (\w+)/.exec(message)?.[1];
+    if (gradient !== undefined)
+      throw new Error(`The op ${gradient} has no gradient, so no parameter can be trained through it.`, { cause: error });
+    throw error;
+  }
+}
+
 function record(step: StepDefinition, kind: Plan['kind'], backend: TraceBackend): Recorded {
   registerFusedKernels();
   registerGenericKernels();
@@ -146,11 +161,34 @@ function record(step: StepDefinition, kind: Plan['kind'], backend: TraceBackend)
   const valueOf = (tensor: tf.Tensor) => tensor.dataId as Value;
   const ends = { tokens: valueOf(tokens), targets: valueOf(targets) };
   if (kind === 'evaluation') {
-    const loss = step.loss(parameters, tokens, targets);
+    const loss = checkedLoss(step, parameters, tokens, targets);
     return { ...ends, graph: { nodes: backend.nodes, losses: valueOf(loss), gradients: [] } };
   }
-  const { value, grads } = tf.valueAndGrads((...leaves: tf.Tensor[]) => step.loss(leaves, tokens, targets))(parameters);
-  return { ...ends, graph: { nodes: backend.nodes, losses: valueOf(value), gradients: grads.map(valueOf) } };
+  const differentiated = tf.engine().gradients(() => checkedLoss(step, parameters, tokens, targets), parameters, undefined, true);
+  const gradients = (differentiated.grads as (tf.Tensor | undefined)[]).map((gradient, i) => {
+    if (!gradient) throw new Error(`The loss does not depend on the parameter ${step.parameters[i].name ?? i}.`);
+    return valueOf(gradient);
+  });
+  return { ...ends, graph: { nodes: backend.nodes, losses: valueOf(differentiated.value), gradients } };
+}
+
+function checkedLoss(step: StepDefinition, parameters: tf.Tensor[], tokens: tf.Tensor1D, targets: tf.Tensor1D): tf.Scalar {
+  const loss = step.loss(parameters, tokens, targets);
+  if (loss.size !== 1) throw new Error(`The loss must be one number, but has shape [${loss.shape.join()}].`);
+  return loss;
+}
+
+/** The launch may write this one of its results at a gradient's final place (src/plan/launches.ts says which launches do). */
+function makesGradients(node: Node, value: Value): boolean {
+  switch (node.kind) {
+    case 'linearGradient':
+    case 'normGradient':
+      return value !== node.writes.dx;
+    case 'embeddingGradient':
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** Decides where gradients are made: at their place in the flat vector if one launch makes them for that alone, else copied there. */
@@ -161,7 +199,7 @@ function placeGradients(step: StepDefinition, graph: Graph, places: Map<Value, O
     const { offset, size } = step.parameters[i];
     const operand: Operand = { region: 'gradients', offset, size };
     const makers = graph.nodes.filter((node) => writesOf(node).includes(value));
-    if (makers.length === 1 && WRITES_GRADIENTS.has(makers[0].kind) && !read.has(value) && !places.has(value)) {
+    if (makers.length === 1 && makesGradients(makers[0], value) && !read.has(value) && !places.has(value)) {
       places.set(value, operand);
       return;
     }
