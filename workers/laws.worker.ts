@@ -50,9 +50,15 @@ const api = {
     }
   },
   /** Bowls and Step Law of a table's rows. */
-  fitTable(rows: readonly RunRow[], { plateau = 0.0025, resamples = 1000, method }: AnalysisOptions & { method: 'vertex' | 'plateau' }): TableFits {
+  fitTable(
+    rows: readonly RunRow[],
+    { plateau = 0.0025, resamples = 1000, method }: AnalysisOptions & { method: 'vertex' | 'plateau' },
+  ): TableFits {
     const bootstrap = { resamples };
-    return { bowls: fitBowls(rows, { plateau, bootstrap }), law: fitStepLaw(rows, { method, plateau, bowl: { plateau, bootstrap }, bootstrap }) };
+    return {
+      bowls: fitBowls(rows, { plateau, bootstrap }),
+      law: fitStepLaw(rows, { method, plateau, bowl: { plateau, bootstrap }, bootstrap }),
+    };
   },
 };
 

@@ -32,7 +32,7 @@ export type BowlParameter = 'lr' | 'B' | 'loss';
 
 /** Choices of a bowl fit; thresholds are relative to the lowest loss of the cell. */
 export interface BowlOptions {
-  /** Points within this of the lowest loss are fitted. Default 0.04. */
+  /** Points within this of the lowest loss are fitted. Default 0.06: at 0.04 the noise of one seed decides (docs/log.md). */
   readonly window?: number;
   /** The window is widened up to this while it holds too few points. Default 0.25. */
   readonly widestWindow?: number;
@@ -94,7 +94,7 @@ export function fitBowls(table: readonly RunRow[], options: BowlOptions = {}): B
 
 /** Fits one cell. */
 export function fitBowl(table: readonly RunRow[], cell: Cell, options: BowlOptions = {}): Bowl {
-  const { window: narrowest = 0.04, widestWindow = 0.25, plateau: threshold = 0.0025, bootstrap = {} } = options;
+  const { window: narrowest = 0.06, widestWindow = 0.25, plateau: threshold = 0.0025, bootstrap = {} } = options;
   const { points, left } = gridPoints(table, cell.rows);
   const extent: GridExtent = {
     lr: distinct(cell.rows.map((row) => table[row].lr)),

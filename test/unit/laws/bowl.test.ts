@@ -36,7 +36,7 @@ describe('a bowl without noise', () => {
 
   it('keeps the window it used, and says why every other row was left out', () => {
     const found = only(grid());
-    expect(found.window).toBe(0.04);
+    expect(found.window).toBe(0.06);
     expect(found.used.length + found.left.length).toBe(lr.length * B.length);
     expect(found.used.length).toBeGreaterThan(8);
     const rows = grid();
