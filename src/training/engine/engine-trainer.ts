@@ -22,7 +22,7 @@ export type ExecutorFactory = (plans: Plans, lanes: readonly LaneSettings[], tok
 export interface EngineParts {
   readonly report: DeviceReport;
   readonly createExecutor: ExecutorFactory;
-  /** Traces a model's step for micro-batches of this many sequences. */
+  /** The traced step of a model, for micro-batches of this many sequences. */
   readonly plansOf: (model: ModelConfig, sequences: number) => Plans;
   readonly microBatches: MicroBatchRule;
   readonly memory: MemoryRule;
@@ -48,15 +48,11 @@ const REST = 300;
 /** The most runs in one population: all of a sweep's size; the trainer cuts them to what memory holds. */
 const MOST_RUNS = 4096;
 
-/** Traced steps kept. */
-const PLANS_KEPT = 8;
-
 /** Trains populations as lanes of executors. */
 export class EngineTrainer implements Trainer {
   readonly report: DeviceReport;
   readonly #parts: EngineParts;
   readonly #pace: Pace;
-  readonly #plans = new Map<string, Plans>();
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -78,7 +74,7 @@ export class EngineTrainer implements Trainer {
     try {
       const batches = runs.map(({ config }) => config.batchSequences);
       for (const { sequences, members } of microBatchGroups(batches, context, this.#parts.microBatches)) {
-        const plans = await this.#plansFor(runs[0].config, data, sequences);
+        const plans = this.#parts.plansOf(modelConfig(runs[0].config, data.vocabulary), sequences);
         const most = Math.max(1, Math.min(this.#parts.mostLanes, lanesThatFit(plans, this.#parts.memory)));
         for (const part of evenParts(members, most)) {
           if (control.signal.aborted) return;
@@ -93,33 +89,37 @@ export class EngineTrainer implements Trainer {
 
   async measure(config: RunConfig, data: TrainingData, milliseconds: number): Promise<Measurement> {
     const [{ sequences }] = microBatchGroups([config.batchSequences], config.context, this.#parts.microBatches);
-    const plans = await this.#plansFor(config, data, sequences);
+    const plans = this.#parts.plansOf(modelConfig(config, data.vocabulary), sequences);
     const lanes = Math.max(1, Math.min(this.#parts.measuredLanes, lanesThatFit(plans, this.#parts.memory)));
     const settings = { ...this.#settings(config, data, sequences), updates: 2 ** 30 };
     const executor = await this.#parts.createExecutor(plans, Array<LaneSettings>(lanes).fill(settings), tokensOf(config, data));
     try {
-      const updates = (): number => executor.updatesOf(0);
-      const advance = async (until: number): Promise<void> => {
-        await executor.advance(this.#pace.slice, () => until);
-        await breathe();
+      /** Whole updates, so that none is counted that is only begun. Returns milliseconds. */
+      const train = async (updates: number): Promise<number> => {
+        const until = executor.updatesOf(0) + updates;
+        const start = this.#pace.now();
+        while (executor.updatesOf(0) < until) await executor.advance(milliseconds, () => until);
+        return this.#pace.now() - start;
       };
       // Two steps first: code and caches warm up in them.
-      while (updates() < 2) await advance(2);
-      const first = updates();
-      const start = this.#pace.now();
+      await train(2);
       let elapsed = 0;
-      while (elapsed < milliseconds || updates() === first) {
-        await advance(Infinity);
-        elapsed = this.#pace.now() - start;
+      let updates = 0;
+      for (let next = 1; elapsed < milliseconds;) {
+        elapsed += await train(next);
+        updates += next;
+        await breathe();
+        const fitting = (Math.min(this.#pace.slice, milliseconds - elapsed) * updates) / elapsed;
+        // A clock that is too coarse for the first steps shows no time at all.
+        next = elapsed > 0 ? Math.max(1, Math.min(4 * updates, Math.ceil(fitting))) : 4 * updates;
       }
-      return { secondsPerStep: elapsed / 1000 / (updates() - first), lanes };
+      return { secondsPerStep: elapsed / 1000 / updates, lanes };
     } finally {
       executor.dispose();
     }
   }
 
   dispose(): void {
-    this.#plans.clear();
     this.#parts.dispose?.();
   }
 
@@ -164,18 +164,6 @@ export class EngineTrainer implements Trainer {
       weightDecay,
       clipNorm,
     };
-  }
-
-  /** A traced step, from those traced before if it is among them. */
-  async #plansFor(config: RunConfig, data: TrainingData, sequences: number): Promise<Plans> {
-    const model = modelConfig(config, data.vocabulary);
-    const key = JSON.stringify([sequences, data.vocabulary, model.context, model.positions, model.qkNorm, model.tiedHead, model.shape]);
-    const plans = this.#plans.get(key) ?? this.#parts.plansOf(model, sequences);
-    this.#plans.delete(key);
-    this.#plans.set(key, plans);
-    if (this.#plans.size > PLANS_KEPT) this.#plans.delete(this.#plans.keys().next().value!);
-    await breathe();
-    return plans;
   }
 }
 

@@ -102,17 +102,15 @@ class Population {
     // Lanes halt together, at the micro-step at which the first of them needs its held-out loss, or in the middle of
     // the update they are then in: so they stay in step, and one that must be evaluated often does not lag behind.
     const halt = Math.min(...active.map((index) => this.#lanes[index].lane.nextValidation * this.#lanes[index].microBatches));
-    const before = active.map((index) => this.#executor.updatesOf(index));
-    const start = this.#pace.now();
-    const results = await this.#executor.advance(this.#pace.slice, (index) => {
+    const until = (index: number): number => {
       const { lane, microBatches } = this.#lanes[index];
       return lane.ended ? 0 : Math.min(lane.nextValidation, Math.ceil(halt / microBatches));
-    });
-    this.#share(
-      this.#pace.now() - start,
-      active.map((index, i) => (this.#executor.updatesOf(index) - before[i]) * this.#lanes[index].microBatches),
-      active,
-    );
+    };
+    const working = active.filter((index) => this.#executor.updatesOf(index) < until(index));
+    const start = this.#pace.now();
+    const results = await this.#executor.advance(this.#pace.slice, until);
+    // Lanes in step read the same tokens, which costs each the same.
+    this.#share(this.#pace.now() - start, working);
 
     const wrong = new Map<Lane, WrongLoss>();
     for (const { lane: index, firstUpdate, losses } of results) {
@@ -129,13 +127,9 @@ class Population {
     }
   }
 
-  /** Shares time out among lanes by what each did of the work. */
-  #share(milliseconds: number, work: readonly number[], indices: readonly number[]): void {
-    const whole = work.reduce((sum, part) => sum + part, 0);
-    indices.forEach((index, i) => {
-      const share = whole > 0 ? work[i] / whole : 1 / indices.length;
-      this.#lanes[index].lane.spend((share * milliseconds) / 1000);
-    });
+  /** Shares time out among lanes. */
+  #share(milliseconds: number, indices: readonly number[]): void {
+    for (const index of indices) this.#lanes[index].lane.spend(milliseconds / 1000 / indices.length);
   }
 
   /** Measures the held-out losses that are due. */
@@ -150,11 +144,7 @@ class Population {
       const part = due.slice(from, from + this.#pace.evaluatedTogether);
       const start = this.#pace.now();
       const losses = await this.#executor.evaluate(part);
-      this.#share(
-        this.#pace.now() - start,
-        part.map(() => 1),
-        part,
-      );
+      this.#share(this.#pace.now() - start, part);
       const wrong = new Map<Lane, WrongLoss>();
       part.forEach((index, i) => {
         const { lane } = this.#lanes[index];

@@ -49,7 +49,7 @@ export async function trainThroughFaults(lanes: readonly PopulationLane[], surro
       // Being set up with many lanes and failing says little; with one, everything.
       const short = error instanceof NotCreated && part.length > 1;
       if (!short) failures++;
-      if (short || failures > 1) most = Math.max(1, Math.ceil(part.length / 2));
+      if (short || (failures > 1 && !(error instanceof WrongLosses))) most = Math.max(1, Math.ceil(part.length / 2));
       const lost = part.filter(({ lane }) => !lane.ended);
       if (failures < MOST_FAILURES) {
         if (lost.length > 0) emit({ kind: 'notice', sentence: goingOn(lost.length, error, Math.max(0, pace.now() - kept) / 1000) });

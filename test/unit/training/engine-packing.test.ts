@@ -1,0 +1,124 @@
+// Which runs train together: groups that share a micro-batch, parts that fit in memory.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { evenParts, executorBytes, lanesThatFit } from '../../../src/training/engine/memory.ts';
+import { largestDivisor, microBatchGroups, type MicroBatchRule } from '../../../src/training/engine/micro-batches.ts';
+import { fakePlans } from './fake-executor.ts';
+
+const anyBatches = fc.array(fc.integer({ min: 1, max: 96 }), { minLength: 1, maxLength: 30 });
+const anyRule: fc.Arbitrary<MicroBatchRule> = fc.record({
+  cost: fc.record({
+    step: fc.double({ min: 0, max: 1e4, noNaN: true }),
+    lane: fc.double({ min: 0, max: 1e4, noNaN: true }),
+    row: fc.double({ min: 1e-3, max: 10, noNaN: true }),
+  }),
+  mostRows: fc.integer({ min: 1, max: 4096 }),
+});
+
+/** Time per token of some groups, by the rule. */
+const timeOf = (groups: readonly { sequences: number; members: readonly number[] }[], context: number, { cost }: MicroBatchRule): number =>
+  groups.reduce((sum, { sequences, members }) => {
+    const rows = sequences * context;
+    return sum + (cost.step + members.length * (cost.lane + rows * cost.row)) / rows;
+  }, 0);
+
+describe('micro-batches', () => {
+  it('put every run into one group, whose micro-batch divides its batch and keeps to the limit', () => {
+    fc.assert(
+      fc.property(anyBatches, fc.integer({ min: 1, max: 300 }), anyRule, (batches, context, rule) => {
+        const groups = microBatchGroups(batches, context, rule);
+        expect(groups.flatMap(({ members }) => [...members]).sort((a, b) => a - b)).toEqual(batches.map((_, i) => i));
+        for (const { sequences, members } of groups) {
+          for (const index of members) expect(batches[index] % sequences).toBe(0);
+          if (sequences > 1) expect(sequences * context).toBeLessThanOrEqual(rule.mostRows);
+        }
+        expect(new Set(groups.map(({ sequences }) => sequences)).size).toBe(groups.length);
+      }),
+    );
+  });
+
+  it('cost no more than one group for all, or one for each batch', () => {
+    // Few enough distinct batches that every set of micro-batches is tried.
+    const few = fc.array(fc.constantFrom(1, 2, 4, 8, 16, 32, 64), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(few, anyRule, (batches, rule) => {
+        const context = 32;
+        const most = Math.max(1, Math.floor(rule.mostRows / context));
+        const time = timeOf(microBatchGroups(batches, context, rule), context, rule);
+        const one = largestDivisor(Math.min(...batches), most);
+        expect(time).toBeLessThanOrEqual(timeOf([{ sequences: one, members: batches }], context, rule) * (1 + 1e-9));
+        const own = new Map<number, number[]>();
+        for (const batch of batches) own.set(largestDivisor(batch, most), [...(own.get(largestDivisor(batch, most)) ?? []), batch]);
+        const apart = [...own].map(([sequences, members]) => ({ sequences, members }));
+        expect(time).toBeLessThanOrEqual(timeOf(apart, context, rule) * (1 + 1e-9));
+      }),
+    );
+  });
+
+  it('are each batch’s own where launches are free, and shared where they are dear', () => {
+    const batches = [1, 2, 4, 8, 3, 8];
+    const free = microBatchGroups(batches, 64, { cost: { step: 0, lane: 50, row: 1 }, mostRows: 256 });
+    expect(free).toEqual([
+      { sequences: 4, members: [2, 3, 5] },
+      { sequences: 3, members: [4] },
+      { sequences: 2, members: [1] },
+      { sequences: 1, members: [0] },
+    ]);
+    const dear = microBatchGroups(batches, 64, { cost: { step: 1e5, lane: 50, row: 1 }, mostRows: 256 });
+    expect(dear).toEqual([{ sequences: 1, members: [0, 1, 2, 3, 4, 5] }]);
+  });
+
+  it('stay whole however many different batches there are', () => {
+    const batches = Array.from({ length: 200 }, (_, i) => i + 1);
+    const groups = microBatchGroups(batches, 1, { cost: { step: 1, lane: 1, row: 1 }, mostRows: 1000 });
+    expect(groups.flatMap(({ members }) => [...members])).toHaveLength(200);
+    for (const { sequences, members } of groups) for (const index of members) expect(batches[index] % sequences).toBe(0);
+  });
+});
+
+describe('memory', () => {
+  const plans = fakePlans(
+    {
+      shape: { layers: 1, width: 8, heads: 2, mlpRatio: 2 },
+      context: 8,
+      positions: 'learned',
+      qkNorm: false,
+      tiedHead: false,
+      vocabulary: 8,
+    },
+    4,
+  );
+  const { parameters } = plans.training;
+
+  it('counts what each lane has and what all share', () => {
+    const shared = 2 * (64 + 64);
+    const activations = 100 * 32;
+    expect(executorBytes(plans, 3, { activationsPerLane: true })).toBe(4 * (3 * (5 * parameters + activations) + shared));
+    expect(executorBytes(plans, 3, { activationsPerLane: false })).toBe(4 * (15 * parameters + activations + shared));
+  });
+
+  it('takes as many lanes as fit, and not one more', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 10_000_000 }), fc.boolean(), (budget, activationsPerLane) => {
+        const lanes = lanesThatFit(plans, { budget, largestBuffer: Infinity, activationsPerLane });
+        if (lanes > 0) expect(executorBytes(plans, lanes, { activationsPerLane })).toBeLessThanOrEqual(budget);
+        expect(executorBytes(plans, lanes + 1, { activationsPerLane })).toBeGreaterThan(budget);
+      }),
+    );
+    const rule = { budget: Infinity, activationsPerLane: false };
+    expect(lanesThatFit(plans, { ...rule, largestBuffer: 4 * parameters * 7 + 3 })).toBe(7);
+  });
+
+  it('splits evenly, keeping the order', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(), { minLength: 1 }), fc.integer({ min: 1, max: 40 }), (items, most) => {
+        const parts = evenParts(items, most);
+        expect(parts.flat()).toEqual(items);
+        expect(parts).toHaveLength(Math.ceil(items.length / most));
+        const lengths = parts.map(({ length }) => length);
+        expect(Math.max(...lengths)).toBeLessThanOrEqual(most);
+        expect(Math.max(...lengths) - Math.min(...lengths)).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+});
