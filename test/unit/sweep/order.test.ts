@@ -135,6 +135,21 @@ describe('the packing into populations', () => {
     expect(shared.at(-1)).toBe(1);
   });
 
+  it('divides each size evenly among the workers; only the last by what is left, so that all end together', () => {
+    const runs = sweepOf([4, 8, 16], 6, 4, 1);
+    const populations = packed(runs, 1000, 2, (run) => run.config.shape.width);
+    const sizes = [16, 8, 4].map((width) => populations.filter(([run]) => run.config.shape.width === width).map(({ length }) => length));
+    // In the order of the sweep: the coarse half of every size, then the rest of every size but the smallest, which is last.
+    expect(sizes).toEqual([
+      [12, 12],
+      [12, 12],
+      [12, 6, 3, 2, 1],
+    ]);
+    expect(populations.slice(0, 3).map(([run]) => run.config.shape.width)).toEqual([4, 8, 16]);
+    // One worker trains each size as one population.
+    expect(packed(runs, 1000, 1, () => 1).map(({ length }) => length)).toEqual([24, 24, 24]);
+  });
+
   it('shares by cost, not by count', () => {
     const runs = sweepOf([8], 1, 5, 1);
     const cost = (run: SweepRun) => (run.config.batchSequences === 1 ? 100 : 1);
