@@ -24,7 +24,7 @@ export interface EngineParts {
   readonly createExecutor: ExecutorFactory;
   /** The traced step of a model, for micro-batches of this many sequences. */
   readonly plansOf: (model: ModelConfig, sequences: number) => Plans;
-  readonly microBatches: MicroBatchRule;
+  readonly microBatches: (model: ModelConfig) => MicroBatchRule;
   readonly memory: MemoryRule;
   /** Lanes of one executor, at most, whatever fits. */
   readonly mostLanes: number;
@@ -67,14 +67,14 @@ export class EngineTrainer implements Trainer {
 
   async train(runs: readonly SweepRun[], data: TrainingData, control: TrainingControl, emit: (event: LaneEvent) => void): Promise<void> {
     if (runs.length === 0) return;
-    const { context } = runs[0].config;
+    const model = modelConfig(runs[0].config, data.vocabulary);
     const writer = new CheckpointWriter(this.#parts.store, this.#pace.now);
     const keys = new Map<string, CheckpointKey>();
     for (const { id, config } of runs) keys.set(id, checkpointKey(id, config, this.report.backend, data));
     try {
       const batches = runs.map(({ config }) => config.batchSequences);
-      for (const { sequences, members } of microBatchGroups(batches, context, this.#parts.microBatches)) {
-        const plans = this.#parts.plansOf(modelConfig(runs[0].config, data.vocabulary), sequences);
+      for (const { sequences, members } of microBatchGroups(batches, model.context, this.#parts.microBatches(model))) {
+        const plans = this.#parts.plansOf(model, sequences);
         const most = Math.max(1, Math.min(this.#parts.mostLanes, lanesThatFit(plans, this.#parts.memory)));
         for (const part of evenParts(members, most)) {
           if (control.signal.aborted) return;
@@ -88,8 +88,9 @@ export class EngineTrainer implements Trainer {
   }
 
   async measure(config: RunConfig, data: TrainingData, milliseconds: number): Promise<Measurement> {
-    const [{ sequences }] = microBatchGroups([config.batchSequences], config.context, this.#parts.microBatches);
-    const plans = this.#parts.plansOf(modelConfig(config, data.vocabulary), sequences);
+    const model = modelConfig(config, data.vocabulary);
+    const [{ sequences }] = microBatchGroups([config.batchSequences], model.context, this.#parts.microBatches(model));
+    const plans = this.#parts.plansOf(model, sequences);
     const lanes = Math.max(1, Math.min(this.#parts.measuredLanes, lanesThatFit(plans, this.#parts.memory)));
     const settings = { ...this.#settings(config, data, sequences), updates: 2 ** 30 };
     const executor = await this.#parts.createExecutor(plans, Array<LaneSettings>(lanes).fill(settings), tokensOf(config, data));
