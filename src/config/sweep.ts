@@ -90,9 +90,19 @@ export function parseSweepText(text: string): SweepConfig {
   return parseSweep(data);
 }
 
-/** A sweep's name in the store: equal sweeps have equal ids. */
+const ids = new WeakMap<SweepConfig, string>();
+
+/**
+ * A sweep's name in the store: sweeps of the same name and the same runs have the same id, however they are written.
+ * @throws InputError as {@link expandSweep}
+ */
 export function sweepId(sweep: SweepConfig): string {
-  return fingerprint(sweep);
+  const known = ids.get(sweep);
+  if (known !== undefined) return known;
+  const runs = expandSweep(sweep).map((run) => run.id);
+  const id = fingerprint({ name: sweep.name, experiment: sweep.experiment ?? '', runs: runs.sort() });
+  ids.set(sweep, id);
+  return id;
 }
 
 /**

@@ -50,10 +50,10 @@ export function parseValue(field: RunField, text: string): unknown {
   }
 }
 
-/** Values of an axis, as typed: separated by commas (or spaces, where values hold none). */
+/** Values of an axis, as typed: separated by commas or spaces; names, which hold both, by semicolons or a comma and a space. */
 export function parseValues(field: RunField, text: string): unknown[] {
   const control = field === 'shape' ? 'shape' : fieldInfo(field).control;
-  const separator = control === 'choice' || control === 'text' ? /[,;，；]/ : /[,;，；\s]+/;
+  const separator = control === 'text' ? /[;；]|[,，]\s+/ : /[,;，；\s]+/;
   const parts = text.split(separator).filter((part) => part.trim() !== '');
   if (parts.length === 0)
     throw new InputError({
