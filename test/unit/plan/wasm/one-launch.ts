@@ -88,7 +88,7 @@ export async function runKernels(trial: Trial, build: KernelBuild = 'plain'): Pr
 export function interpret(trial: Trial): Outputs {
   const { launch, values } = placed(trial);
   const memory = new Map(
-    [...values].map(([operand, data]) => [operand, new Float64Array(typeof data === 'number' ? operand.size : Array.from(data))]),
+    [...values].map(([operand, data]) => [operand, typeof data === 'number' ? new Float64Array(operand.size) : Float64Array.from(data)]),
   );
   runLaunch(launch, (operand) => memory.get(operand)!);
   const written = Object.entries(launch.writes as Record<string, Operand | undefined>);
@@ -117,11 +117,16 @@ function largestError(found: Float32Array, wanted: Float32Array): number {
   return difference === 0 ? 0 : difference / (size || 1);
 }
 
-/** Numbers for tests: the same for every run of them. */
-export function numbers(seed: number): {
-  floats(size: number, scale?: number, shift?: number): Float32Array;
-  indices(size: number, below: number): Int32Array;
-} {
+/** A source of numbers for tests. */
+export interface Numbers {
+  /** About normal around `shift`, with standard deviation `scale`. */
+  readonly floats: (size: number, scale?: number, shift?: number) => Float32Array;
+  /** Whole, from 0 to below `below`. */
+  readonly indices: (size: number, below: number) => Int32Array;
+}
+
+/** The same numbers for every run of the tests. */
+export function numbers(seed: number): Numbers {
   let state = seed;
   const next = (): number => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
