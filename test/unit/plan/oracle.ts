@@ -25,10 +25,18 @@ export function normals(seed: number): () => number {
   return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
-/** A vector of parameters away from where models start: norms not 1, biases not 0, attention not flat. */
+/**
+ * A vector of parameters away from where models start: gains not 1, biases not 0, attention not flat. Matrices are
+ * scaled so that no softmax saturates, where single precision would tell the two sides of a comparison apart.
+ */
 export function randomParameters(step: StepDefinition, seed: number): Float32Array {
   const normal = normals(seed);
-  return Float32Array.from({ length: step.parameters.reduce((total, { size }) => total + size, 0) }, () => 0.2 + 0.3 * normal());
+  return Float32Array.from(
+    step.parameters.flatMap(({ name, size, shape }) => {
+      const deviation = shape.length < 2 ? 0.3 : 1 / Math.sqrt(Math.max(...shape));
+      return Array.from({ length: size }, () => (name?.endsWith('gain') ? 1 : 0) + deviation * normal());
+    }),
+  );
 }
 
 /** Training text of exactly one micro-batch, in a random order of windows, and nothing to evaluate. */
@@ -74,17 +82,19 @@ export function byTfjs(
 const largest = (words: ArrayLike<number>): number => Array.from(words).reduce((most, word) => Math.max(most, Math.abs(word)), 0);
 
 /**
- * How far two results are apart: the loss's relative error, and for each parameter the largest difference over the
- * largest gradient of that tensor. Where a tensor's gradient is zero by theory (keys' biases, attention over a single
- * token) and both hold rounding alone, a thousandth of the largest of all gradients stands in its place.
+ * How far a result in double precision is from one in single: the loss's relative error, and for each parameter the
+ * largest difference over the largest gradient of that tensor. Gradients that are sums of much larger terms are known
+ * to single precision only as well as those terms, so a tensor's largest counts as at least a thousandth of all
+ * gradients' largest, and where it is zero by theory (keys' biases, attention over a single token) as that largest.
  */
 export function distance(found: LossAndGradients, expected: LossAndGradients): { loss: number; gradients: number[] } {
-  const floor = Math.max(...expected.gradients.map(largest)) / 1000;
+  const overall = Math.max(...expected.gradients.map(largest));
   return {
     loss: Math.abs(found.loss - expected.loss) / Math.abs(expected.loss),
     gradients: expected.gradients.map((gradient, i) => {
       const difference = largest(gradient.map((word, j) => word - found.gradients[i][j]));
-      return gradient.length === found.gradients[i].length ? difference / Math.max(largest(gradient), floor) : Infinity;
+      const own = largest(found.gradients[i]);
+      return difference / (own < 1e-12 * overall ? overall : Math.max(own, overall / 1000));
     }),
   };
 }

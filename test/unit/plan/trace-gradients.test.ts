@@ -37,7 +37,8 @@ const models = fc
     tiedHead: fc.boolean(),
     vocabulary: fc.constantFrom(5, 56),
   })
-  .filter(({ shape }) => shape.width % shape.heads === 0);
+  // A norm over two numbers keeps only which is larger: its gradient is all rounding.
+  .filter(({ shape, qkNorm }) => shape.width % shape.heads === 0 && !(qkNorm && shape.width / shape.heads === 2));
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
