@@ -49,7 +49,13 @@ export interface Population extends Timed {
 }
 
 /** Starts `lanes` lanes of `shape` on an executor. One step is one update of every lane. */
-export async function startPopulation(name: string, shape: BenchShape, lanes: number, steps: number, create: ExecutorFactory): Promise<Population> {
+export async function startPopulation(
+  name: string,
+  shape: BenchShape,
+  lanes: number,
+  steps: number,
+  create: ExecutorFactory,
+): Promise<Population> {
   const executor = await create(modelPlans(shape.model, shape.sequences), lanesOf(shape, lanes), tokenSource(shape));
   let done = 0;
   return {

@@ -3,10 +3,10 @@ import { countFlops } from '../../src/model/counts.ts';
 import type { Linear } from '../../src/plan/launches.ts';
 import type { Operand, Plan, Region } from '../../src/plan/plan.ts';
 import { modelPlans } from '../../src/plan/model-plans.ts';
-import type { ExecutorFactory } from './engine.ts';
-import { lanesOf, tokenSource } from './engine.ts';
+import { lanesOf, startPopulation, tokenSource, type ExecutorFactory } from './engine.ts';
+import { atLeast, type BenchRow } from './rows.ts';
 import { shapes, type BenchShape } from './shapes.ts';
-import type { Timed } from './timing.ts';
+import { sideBySide, type Timed } from './timing.ts';
 
 /** The model that lends its lanes; its evaluation plan is replaced. */
 const CARRIER = shapes.small;
@@ -51,4 +51,23 @@ export async function startProducts(name: string, create: ExecutorFactory): Prom
     },
     dispose: () => executor.dispose(),
   };
+}
+
+/** FLOPs a second of a whole training step of the long shape over those of products alone, in the same rounds. */
+export async function matmulShare(backend: 'webgpu' | 'wasm', create: ExecutorFactory): Promise<BenchRow> {
+  const products = await startProducts('products', create);
+  const engine = await startPopulation('engine', shapes.long, 1, 1, create);
+  const times = await sideBySide([engine, products], 3);
+  engine.executor.dispose();
+  products.dispose();
+  const rate = (flops: number, name: string): number => flops / times.milliseconds.get(name)! / 1e6;
+  const [whole, best] = [rate(stepFlops(shapes.long), 'engine'), rate(PRODUCT_FLOPS, 'products')];
+  const share = (stepFlops(shapes.long) / PRODUCT_FLOPS) * times.ratio('products', 'engine');
+  return atLeast(
+    `${backend}: share of the best matrix-product rate, step of ${shapes.long.name}`,
+    share,
+    'share',
+    0.6,
+    `${whole.toPrecision(3)} of ${best.toPrecision(3)} GFLOP/s`,
+  );
 }

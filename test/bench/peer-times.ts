@@ -48,9 +48,25 @@ export async function peerTimes(backend: 'webgpu' | 'wasm', create: ExecutorFact
     const others = [plain];
     if (jaxTarget !== undefined) others.push(timed('jax-js', await jax(shape, backend), steps[2]));
     const times = await sideBySide([engine, ...others], rounds);
-    rows.push(atLeast(`${backend}: step of plain tfjs ÷ step of the engine, ${shape.name}`, times.ratio('plain tfjs', 'engine'), '×', plainTarget, times.text));
+    rows.push(
+      atLeast(
+        `${backend}: step of plain tfjs ÷ step of the engine, ${shape.name}`,
+        times.ratio('plain tfjs', 'engine'),
+        '×',
+        plainTarget,
+        times.text,
+      ),
+    );
     if (jaxTarget !== undefined)
-      rows.push(atLeast(`${backend}: step of jax-js ÷ step of the engine, ${shape.name}`, times.ratio('jax-js', 'engine'), '×', jaxTarget, times.text));
+      rows.push(
+        atLeast(
+          `${backend}: step of jax-js ÷ step of the engine, ${shape.name}`,
+          times.ratio('jax-js', 'engine'),
+          '×',
+          jaxTarget,
+          times.text,
+        ),
+      );
     engine.executor.dispose();
     for (const other of others) other.dispose();
   }
@@ -58,13 +74,26 @@ export async function peerTimes(backend: 'webgpu' | 'wasm', create: ExecutorFact
 }
 
 /** Model-steps a second of `many` lanes over those of one lane. */
-export async function laneGain(backend: 'webgpu' | 'wasm', shape: BenchShape, many: number, target: number, create: ExecutorFactory, rounds: number): Promise<BenchRow> {
+export async function laneGain(
+  backend: 'webgpu' | 'wasm',
+  shape: BenchShape,
+  many: number,
+  target: number,
+  create: ExecutorFactory,
+  rounds: number,
+): Promise<BenchRow> {
   const one = await startPopulation('1 lane', shape, 1, many, create);
   const all = await startPopulation(`${many} lanes`, shape, many, 1, create);
   const times = await sideBySide([one, all], rounds);
   one.executor.dispose();
   all.executor.dispose();
-  return atLeast(`${backend}: model-steps a second, lanes 1 → ${many}, ${shape.name}`, many * times.ratio('1 lane', `${many} lanes`), '×', target, times.text);
+  return atLeast(
+    `${backend}: model-steps a second, lanes 1 → ${many}, ${shape.name}`,
+    many * times.ratio('1 lane', `${many} lanes`),
+    '×',
+    target,
+    times.text,
+  );
 }
 
 /** Step times of the shapes without a peer, as they are. */

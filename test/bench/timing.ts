@@ -29,10 +29,10 @@ export async function sideBySide(peers: readonly Timed[], rounds: number): Promi
   for (const peer of peers) await peer.run(Math.min(2, peer.steps));
   const taken = new Map(peers.map(({ name }) => [name, [] as number[]]));
   for (let round = 0; round < rounds; round++)
-    for (const { name, steps, run } of peers) {
+    for (const peer of peers) {
       const began = performance.now();
-      await run(steps);
-      taken.get(name)!.push((performance.now() - began) / steps);
+      await peer.run(peer.steps);
+      taken.get(peer.name)!.push((performance.now() - began) / peer.steps);
     }
   const milliseconds = new Map([...taken].map(([name, times]) => [name, median(times)]));
   return {

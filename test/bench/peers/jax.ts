@@ -81,7 +81,7 @@ export async function jax(shape: BenchShape, device: Device): Promise<Peer> {
       const corrections = np.array(new Float32Array([1e-3 / (1 - 0.9 ** count), 1 / (1 - 0.999 ** count)]));
       const [value, nextP, nextM, nextV] = step(p, m, v, corrections, x.ref, y.ref);
       [p, m, v] = [nextP, nextM, nextV];
-      const numbers = (await (value).data()) as Float32Array;
+      const numbers = (await value.data()) as Float32Array;
       return numbers[0];
     },
     dispose() {
