@@ -3,6 +3,11 @@
 import { addLines } from './embedding';
 import { firstLanes, madd, storeFirst, sum4 } from './vector';
 
+/** out[i] = x[i]. */
+export function copyWords(x: usize, out: usize, size: u32): void {
+  memory.copy(out, x, <usize>size << 2);
+}
+
 /** total[i] += x[i]. */
 export function addInto(total: usize, x: usize, size: u32): void {
   addLines(total, x, total, size);

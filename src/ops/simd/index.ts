@@ -1,5 +1,5 @@
 // The kernels' module: everything it exports is typed for its callers in src/plan/wasm/kernels.ts.
-export { adamw, addInto, sumOf, sumOfSquares } from './adamw';
+export { adamw, addInto, copyWords, sumOf, sumOfSquares } from './adamw';
 export { attention, attentionGradient } from './attention';
 export { crossEntropy } from './cross-entropy';
 export { columnSums, geluBackward, geluForward } from './elementwise';

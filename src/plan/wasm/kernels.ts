@@ -27,6 +27,7 @@ export interface Kernels {
   embeddingGradient(
     tokens: number, dOut: number, dTable: number, dPositions: number, rows: number, width: number, context: number, vocabulary: number,
   ): void;
+  copyWords(x: number, out: number, size: number): void;
   addInto(total: number, x: number, size: number): void;
   sumOf(x: number, size: number): number;
   sumOfSquares(x: number, size: number): number;

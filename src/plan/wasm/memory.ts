@@ -1,0 +1,82 @@
+// Where everything of a population lies in one WebAssembly memory. Lanes are taken one after another, so they share
+// activations and gradients; their parameters and what the optimizer keeps are their own. The memory is as long as that
+// takes, and never grows.
+import type { Plans } from '../executor.ts';
+import { ALIGNMENT } from '../plan.ts';
+import { reservedBytes } from './kernels.generated.ts';
+import { LAYOUT_BYTES, layoutOf } from './layout.ts';
+import { isStepLaunch } from './lower.ts';
+import { scratchBytes } from './scratch.ts';
+import type { Launch } from '../launches.ts';
+
+/** Bytes of a page of WebAssembly memory, and the most of them that 32-bit addresses reach. */
+const PAGE = 65_536;
+const MOST_PAGES = 65_536;
+/** Bytes behind the last tensor that vector loads may read. */
+const SLACK = 64;
+
+/** Addresses, in bytes. */
+export interface MemoryMap {
+  /** Of the whole memory: whole pages. */
+  readonly bytes: number;
+  readonly scratch: number;
+  /** One layout for each launch with strides of either plan. */
+  readonly layouts: ReadonlyMap<Launch, number>;
+  readonly constants: { readonly training: number; readonly evaluation: number };
+  readonly tokens: number;
+  readonly activations: number;
+  readonly gradients: number;
+  readonly lanes: readonly LaneMap[];
+}
+
+/** What a lane has for itself. */
+export interface LaneMap {
+  readonly parameters: number;
+  readonly mean: number;
+  readonly square: number;
+  /** Where gradients are summed; undefined for a lane of one micro-batch, which needs no sum. */
+  readonly accumulated: number | undefined;
+}
+
+/**
+ * Lays out the memory of a population.
+ * @param microBatches m of each lane
+ * @throws Error one sentence, when it is more than 32-bit addresses reach
+ */
+export function memoryMap({ training, evaluation }: Plans, microBatches: readonly number[]): MemoryMap {
+  let end = reservedBytes;
+  const take = (bytes: number): number => {
+    const address = Math.ceil(end / (4 * ALIGNMENT)) * 4 * ALIGNMENT;
+    end = address + bytes;
+    return address;
+  };
+  const launches = [training, evaluation].flatMap((plan) => [...plan.setup, ...plan.launches]);
+  const walking = launches.filter((launch) => !isStepLaunch(launch) && layoutOf(launch) !== undefined);
+  const layoutsAt = take(walking.length * LAYOUT_BYTES);
+  const shared = {
+    layouts: new Map(walking.map((launch, i) => [launch, layoutsAt + i * LAYOUT_BYTES])),
+    scratch: take(Math.max(0, ...launches.map(scratchBytes))),
+    constants: { training: take(4 * training.words.constants), evaluation: take(4 * evaluation.words.constants) },
+    tokens: take(4 * Math.max(training.words.tokens, evaluation.words.tokens)),
+    activations: take(4 * Math.max(training.words.activations, evaluation.words.activations)),
+    gradients: take(4 * training.words.gradients),
+  };
+  const lanes = microBatches.map((count) => ({
+    parameters: take(4 * training.words.parameters),
+    mean: take(4 * training.words.mean),
+    square: take(4 * training.words.square),
+    accumulated: count > 1 ? take(4 * training.words.accumulated) : undefined,
+  }));
+  const pages = Math.ceil((end + SLACK) / PAGE);
+  if (pages > MOST_PAGES)
+    throw new Error(`These runs need ${Math.ceil((pages * PAGE) / 2 ** 20)} MB of memory together; WebAssembly has at most 4096.`);
+  return { bytes: pages * PAGE, ...shared, lanes };
+}
+
+/**
+ * Bytes that an executor of these plans takes, before anything is allocated.
+ * @param microBatches m of each lane
+ */
+export function wasmBytes(plans: Plans, microBatches: readonly number[]): number {
+  return memoryMap(plans, microBatches).bytes;
+}
