@@ -28,7 +28,12 @@ const failed = (group, error) => {
 };
 
 await prepareKernels();
-const server = await createServer({ logLevel: 'error', server: { port: 0 } });
+// Nothing may reload a page that measures: no watching, and every library made ready before.
+const server = await createServer({
+  logLevel: 'error',
+  server: { port: 0, watch: null, hmr: false },
+  optimizeDeps: { include: ['@jax-js/jax', '@tensorflow/tfjs-core/dist/train'], entries: ['test/bench/index.html'] },
+});
 await server.listen();
 const address = `${server.resolvedUrls.local[0]}test/bench/index.html`;
 const browser = await chromium.launch({ executablePath: chromiumPath(), args: [...chromiumArguments, '--enable-precise-memory-info'] });
