@@ -16,6 +16,8 @@ export interface MicroBatchRule {
   readonly cost: MicroStepCost;
   /** Tokens in one micro-batch, at most (a micro-batch of one sequence is always allowed). */
   readonly mostRows: number;
+  /** Share of the time that must be saved for runs to be split into more groups: together they keep the sweep's order. */
+  readonly worth: number;
 }
 
 /** Runs that train together: places in the list of batches, and the sequences of their micro-batch. */
@@ -29,29 +31,33 @@ const MOST_CANDIDATES = 12;
 
 /**
  * Splits runs of one model and one number of training tokens D into groups that share a micro-batch, so that the time
- * Σ over groups of D/(b·context) · (step + lanes·(lane + b·context·row)) is least. A group's micro-batch b divides the
- * batch of each of its runs, which therefore are trained exactly.
+ * Σ over groups of D/(b·context) · (step + lanes·(lane + b·context·row)) is least, or as good as (`worth`) in fewer groups.
+ * A group's micro-batch b divides the batch of each of its runs, which therefore are trained exactly.
  * Where steps cost little beside rows (lanes one after another on a CPU), each batch takes its own largest divisor under
  * the limit; where launches cost most (lanes side by side on a GPU), many batches share one micro-batch.
  * @param batches sequences in the batch of each run, whole, at least 1
  * @returns groups, largest micro-batch first; every run in exactly one
  */
-export function microBatchGroups(batches: readonly number[], context: number, { cost, mostRows }: MicroBatchRule): MicroBatchGroup[] {
+export function microBatchGroups(
+  batches: readonly number[],
+  context: number,
+  { cost, mostRows, worth }: MicroBatchRule,
+): MicroBatchGroup[] {
   const most = Math.max(1, Math.floor(mostRows / context));
   const counts = new Map<number, number>();
   for (const batch of batches) counts.set(batch, (counts.get(batch) ?? 0) + 1);
   const distinct = [...counts.keys()];
   const candidates = thinned(candidatesFor(distinct, most));
 
-  let best: { time: number; chosen: Map<number, number> } | undefined;
+  const ways: { readonly time: number; readonly groups: number; readonly chosen: Map<number, number> }[] = [];
   for (let set = 1; set < 2 ** candidates.length; set++) {
     const sizes = candidates.filter((_, i) => (set >> i) & 1);
     const chosen = assign(distinct, sizes);
-    if (chosen === undefined) continue;
-    const time = timeOf(chosen, counts, context, cost);
-    if (best === undefined || time < best.time) best = { time, chosen };
+    if (chosen) ways.push({ time: timeOf(chosen, counts, context, cost), groups: sizes.length, chosen });
   }
-  const { chosen } = best!;
+  const least = Math.min(...ways.map(({ time }) => time));
+  const good = ways.filter(({ time }) => time * (1 - worth) <= least);
+  const { chosen } = good.reduce((a, b) => (b.groups < a.groups || (b.groups === a.groups && b.time < a.time) ? b : a));
   const groups = new Map<number, number[]>();
   batches.forEach((batch, index) => {
     const sequences = chosen.get(batch)!;

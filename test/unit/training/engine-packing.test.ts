@@ -13,6 +13,7 @@ const anyRule: fc.Arbitrary<MicroBatchRule> = fc.record({
     row: fc.double({ min: 1e-3, max: 10, noNaN: true }),
   }),
   mostRows: fc.integer({ min: 1, max: 4096 }),
+  worth: fc.constant(0),
 });
 
 /** Time per token of some groups, by the rule. */
@@ -57,20 +58,36 @@ describe('micro-batches', () => {
 
   it('are each batch’s own where launches are free, and shared where they are dear', () => {
     const batches = [1, 2, 4, 8, 3, 8];
-    const free = microBatchGroups(batches, 64, { cost: { step: 0, lane: 50, row: 1 }, mostRows: 256 });
+    const free = microBatchGroups(batches, 64, { cost: { step: 0, lane: 50, row: 1 }, mostRows: 256, worth: 0 });
     expect(free).toEqual([
       { sequences: 4, members: [2, 3, 5] },
       { sequences: 3, members: [4] },
       { sequences: 2, members: [1] },
       { sequences: 1, members: [0] },
     ]);
-    const dear = microBatchGroups(batches, 64, { cost: { step: 1e5, lane: 50, row: 1 }, mostRows: 256 });
+    const dear = microBatchGroups(batches, 64, { cost: { step: 1e5, lane: 50, row: 1 }, mostRows: 256, worth: 0 });
     expect(dear).toEqual([{ sequences: 1, members: [0, 1, 2, 3, 4, 5] }]);
+  });
+
+  it('split no group for less than it is worth', () => {
+    fc.assert(
+      fc.property(anyBatches, anyRule, fc.double({ min: 0, max: 0.5, noNaN: true }), (batches, rule, worth) => {
+        const context = 16;
+        const free = microBatchGroups(batches, context, rule);
+        const lazy = microBatchGroups(batches, context, { ...rule, worth });
+        expect(lazy.length).toBeLessThanOrEqual(free.length);
+        expect(timeOf(lazy, context, rule) * (1 - worth)).toBeLessThanOrEqual(timeOf(free, context, rule) * (1 + 1e-9));
+      }),
+    );
+    const rule = { cost: { step: 0, lane: 5, row: 1 }, mostRows: 256 };
+    // 5 of 69 is not worth a split, 5 of 13 is.
+    expect(microBatchGroups([1, 2, 4], 64, { ...rule, worth: 0.1 })).toEqual([{ sequences: 1, members: [0, 1, 2] }]);
+    expect(microBatchGroups([1, 4, 4], 8, { ...rule, worth: 0.1 })).toHaveLength(2);
   });
 
   it('stay whole however many different batches there are', () => {
     const batches = Array.from({ length: 200 }, (_, i) => i + 1);
-    const groups = microBatchGroups(batches, 1, { cost: { step: 1, lane: 1, row: 1 }, mostRows: 1000 });
+    const groups = microBatchGroups(batches, 1, { cost: { step: 1, lane: 1, row: 1 }, mostRows: 1000, worth: 0 });
     expect(groups.flatMap(({ members }) => [...members])).toHaveLength(200);
     for (const { sequences, members } of groups) for (const index of members) expect(batches[index] % sequences).toBe(0);
   });

@@ -28,8 +28,8 @@ const run = (more: RunInput): SweepRun => {
 };
 const data: TrainingData = { training: new Uint16Array(40_001), validation: new Uint16Array(81), vocabulary: 8 };
 
-const cpuLike = () => ({ cost: { step: 0, lane: 1, row: 1 }, mostRows: 64 });
-const gpuLike = () => ({ cost: { step: 1e6, lane: 1, row: 1 }, mostRows: 1024 });
+const cpuLike = () => ({ cost: { step: 0, lane: 1, row: 1 }, mostRows: 64, worth: 0 });
+const gpuLike = () => ({ cost: { step: 1e6, lane: 1, row: 1 }, mostRows: 1024, worth: 0 });
 
 interface Bench {
   readonly trainer: EngineTrainer;
