@@ -9,6 +9,7 @@ import { modelConfig, parameterLength, parameterSpecs } from '../src/model/param
 import { openBackend, type WasmBinaries } from '../src/training/backends.ts';
 import { Controls } from '../src/training/controls.ts';
 import { chooseDevice, type DeviceChoice } from '../src/training/devices.ts';
+import { createEngineTrainer } from '../src/training/engine/create.ts';
 import { createReferenceTrainer } from '../src/training/reference.ts';
 import { sampleTokens } from '../src/training/sample.ts';
 import {
@@ -39,10 +40,10 @@ interface Opened {
   readonly datasets: Datasets;
 }
 
-const NO_ENGINE: Sentence = {
-  en: 'The fast engine is not available here; plain TensorFlow.js trains instead.',
-  zh: '此处没有快速引擎；改由 TensorFlow.js 训练。',
-};
+const noEngine = (reason: string): Sentence => ({
+  en: `The fast engine cannot work here, so plain TensorFlow.js trains instead: ${reason}`,
+  zh: `快速引擎无法在此处工作，改由 TensorFlow.js 训练：${reason}`,
+});
 
 /** The most tokens one sample may have. */
 const MOST_SAMPLED = 2000;
@@ -145,12 +146,20 @@ export class TrainingService implements TrainingWorker {
     return this.#opened;
   }
 
-  #createTrainer(engine: Engine, choice: DeviceChoice): Promise<Trainer> {
+  async #createTrainer(engine: Engine, choice: DeviceChoice): Promise<Trainer> {
+    const { wasmBinaries } = this.#surroundings;
     switch (engine) {
       case 'plan':
-        return createReferenceTrainer({ notice: NO_ENGINE, ...choice }, this.#surroundings.wasmBinaries);
+        try {
+          return await createEngineTrainer(choice);
+        } catch (error) {
+          return createReferenceTrainer(
+            { notice: noEngine(error instanceof Error ? error.message : String(error)), ...choice },
+            wasmBinaries,
+          );
+        }
       case 'reference':
-        return createReferenceTrainer(choice, this.#surroundings.wasmBinaries);
+        return createReferenceTrainer(choice, wasmBinaries);
       default:
         throw new Error(`no engine ${JSON.stringify(engine satisfies never)}`);
     }

@@ -69,6 +69,31 @@ describe('opened', () => {
   });
 });
 
+describe('the engine', () => {
+  it('trains a population of several batches and learning rates on wasm', async () => {
+    const report = await service.open({ backend: 'wasm', engine: 'plan', corpora: '' });
+    expect(report).toMatchObject({ backend: 'wasm', engine: 'plan' });
+    expect(report.notice).toBeUndefined();
+    const runs = [1, 2, 6].map((batchSequences) => run({ batchSequences, learningRate: 2 ** -batchSequences, tokens: 480 }));
+    expect(await service.lanesFor(runs[0].config)).toBeGreaterThanOrEqual(runs.length);
+    const events: LaneEvent[] = [];
+    await service.train(runs, (batch) => events.push(...batch));
+    const ends = events.flatMap((event) => (event.kind === 'ended' ? [[event.id, event.outcome.status]] : []));
+    expect(ends.sort()).toEqual(runs.map(({ id }) => [id, 'finished']).sort());
+    const { secondsPerStep } = await service.measure(runs[0].config, 10);
+    expect(secondsPerStep).toBeGreaterThan(0);
+  });
+
+  it('says so where it cannot work, and plain TensorFlow.js trains', async () => {
+    const report = await service.open({ backend: 'cpu', engine: 'plan', corpora: '' });
+    expect(report).toMatchObject({
+      backend: 'cpu',
+      engine: 'reference',
+      notice: { en: expect.stringContaining('plain TensorFlow.js') as string },
+    });
+  });
+});
+
 describe('batches of events', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
