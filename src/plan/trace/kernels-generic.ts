@@ -2,6 +2,7 @@
 // them traces without any new kernel.
 import * as tf from '@tensorflow/tfjs-core';
 import type { BinaryOperation, Reduce, UnaryOperation } from '../launches.ts';
+import { registerComposedKernels } from './kernels-composed.ts';
 import { register, valueOf, type Recorder } from './record.ts';
 import { broadcastShape, broadcastStrides, collapse, denseStrides, sizeOf } from './shapes.ts';
 
@@ -75,7 +76,8 @@ export function registerGenericKernels(): void {
     );
   registerElementwise();
   registerShapes();
-  registerProducts();
+  registerIndexed();
+  registerComposedKernels();
 }
 
 function registerElementwise(): void {
@@ -83,8 +85,9 @@ function registerElementwise(): void {
   register(tf.Cast, (r) => cast(r, r.input('x'), r.attribute('dtype')));
   register(tf.Step, (r) => {
     const alpha = r.attribute<number>('alpha');
-    if (alpha !== 0) throw new Error('A step function with a slope cannot be traced.');
-    return r.unary('step', r.input('x'));
+    const step = r.unary('step', r.input('x'));
+    // `alpha` where x is not above 0.
+    return alpha === 0 ? step : r.binary('add', r.binary('multiply', step, r.fill([], 1 - alpha)), r.fill([], alpha));
   });
   register(tf.ClipByValue, (r) => {
     const [low, high] = [r.attribute<number>('clipValueMin'), r.attribute<number>('clipValueMax')];
@@ -107,17 +110,6 @@ function registerElementwise(): void {
     const reads = { condition: r.read(condition), a: r.read(a), b: r.read(b) };
     r.record({ kind: 'select', reads, writes: { out: out.dataId }, shape: loop.shape, conditionStrides, aStrides, bStrides });
     return out;
-  });
-  register(tf.Softmax, (r) => {
-    const logits = r.input('logits');
-    const powers = r.unary('exponential', r.binary('subtract', logits, r.reduce('maximum', logits, r.attribute<number>('dim'), true)));
-    return r.binary('divide', powers, r.reduce('sum', powers, r.attribute<number>('dim'), true));
-  });
-  register(tf.LogSoftmax, (r) => {
-    const logits = r.input('logits');
-    const axis = r.attribute<number>('axis');
-    const shifted = r.binary('subtract', logits, r.reduce('maximum', logits, axis, true));
-    return r.binary('subtract', shifted, r.unary('logarithm', r.reduce('sum', r.unary('exponential', shifted), axis, true)));
   });
 }
 
@@ -236,7 +228,7 @@ function registerShapes(): void {
   register(tf.Range, (r) => {
     const [start, stop, step] = [r.attribute<number>('start'), r.attribute<number>('stop'), r.attribute<number>('step')];
     const values = Float32Array.from({ length: Math.max(0, Math.ceil((stop - start) / step)) }, (_, i) => start + i * step);
-    return { dataId: r.backend.constant(values), shape: [values.length], dtype: r.attribute('dtype') };
+    return r.constant([values.length], values, r.attribute('dtype'));
   });
 }
 
@@ -255,32 +247,8 @@ function concat(r: Recorder, parts: readonly tf.TensorInfo[], axis: number): tf.
   return out;
 }
 
-function registerProducts(): void {
-  register(tf.BatchMatMul, (r) => {
-    const [a, b] = [r.input('a'), r.input('b')];
-    const [aTransposed, bTransposed] = [r.attribute<boolean>('transposeA'), r.attribute<boolean>('transposeB')];
-    const batchShape = broadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-    const [aBatches, bBatches, batches] = [sizeOf(a.shape.slice(0, -2)), sizeOf(b.shape.slice(0, -2)), sizeOf(batchShape)];
-    if ((aBatches !== batches && aBatches !== 1) || (bBatches !== batches && bBatches !== 1))
-      throw new Error('A product of matrices whose batches broadcast axis by axis cannot be traced.');
-    const [rows, inner] = aTransposed ? [a.shape.at(-1)!, a.shape.at(-2)!] : [a.shape.at(-2)!, a.shape.at(-1)!];
-    const columns = b.shape.at(bTransposed ? -2 : -1)!;
-    const out = r.output([...batchShape, rows, columns]);
-    r.record({
-      kind: 'matrixProduct',
-      reads: { a: r.read(a), b: r.read(b) },
-      writes: { out: out.dataId },
-      batches,
-      aBatches,
-      bBatches,
-      rows,
-      inner,
-      columns,
-      aTransposed,
-      bTransposed,
-    });
-    return out;
-  });
+function registerIndexed(): void {
+  register(tf.BatchMatMul, (r) => r.matrixProduct(r.input('a'), r.input('b'), r.attribute('transposeA'), r.attribute('transposeB')));
   register(tf.GatherV2, (r) => {
     const [x, indices] = [r.input('x'), r.input('indices')];
     if (r.attribute<number>('batchDims') !== 0) throw new Error('A gather over batches cannot be traced.');

@@ -72,9 +72,14 @@ export class Recorder {
     return { dataId: x.dataId, shape: [...shape], dtype };
   }
 
+  /** A tensor whose contents are known now. */
+  constant(shape: readonly number[], values: Float32Array, dtype: tf.DataType = 'float32'): tf.TensorInfo {
+    return { dataId: this.backend.constant(values), shape: [...shape], dtype };
+  }
+
   /** A tensor of one repeated number. */
   fill(shape: readonly number[], value: number, dtype: tf.DataType = 'float32'): tf.TensorInfo {
-    return { dataId: this.backend.constant(new Float32Array(sizeOf(shape)).fill(value)), shape: [...shape], dtype };
+    return this.constant(shape, new Float32Array(sizeOf(shape)).fill(value), dtype);
   }
 
   unary(operation: UnaryOperation, x: tf.TensorInfo, dtype: tf.DataType = x.dtype): tf.TensorInfo {
@@ -132,6 +137,27 @@ export class Recorder {
       0,
       order.map((axis) => strides[axis]),
     );
+  }
+
+  /** a·b over the last two axes of each; the axes before them are batches, of which one side may have a single one. */
+  matrixProduct(a: tf.TensorInfo, b: tf.TensorInfo, aTransposed: boolean, bTransposed: boolean): tf.TensorInfo {
+    const [aLead, bLead] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
+    const lead = broadcastShape(aLead, bLead);
+    const [aBatches, bBatches, batches] = [sizeOf(aLead), sizeOf(bLead), sizeOf(lead)];
+    if ((aBatches !== batches && aBatches !== 1) || (bBatches !== batches && bBatches !== 1))
+      throw new Error('A product of matrices whose batches broadcast axis by axis cannot be traced.');
+    const [aRows, aColumns] = a.shape.slice(-2);
+    const [bRows, bColumns] = b.shape.slice(-2);
+    const [rows, inner] = aTransposed ? [aColumns, aRows] : [aRows, aColumns];
+    const columns = bTransposed ? bRows : bColumns;
+    const out = this.output([...lead, rows, columns]);
+    this.record({
+      kind: 'matrixProduct',
+      reads: { a: this.read(a), b: this.read(b) },
+      writes: { out: out.dataId },
+      ...{ batches, aBatches, bBatches, rows, inner, columns, aTransposed, bTransposed },
+    });
+    return out;
   }
 
   /** Reduces the given axes (all when none are given). */

@@ -4,7 +4,7 @@ import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import '@tensorflow/tfjs-backend-cpu';
 import type { LaneSettings, TokenSource } from '../../../src/plan/executor.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
-import { traceTraining, type StepDefinition } from '../../../src/plan/trace/trace.ts';
+import { traceTraining, type StepDefinition, type TracedParameter } from '../../../src/plan/trace/trace.ts';
 import { InterpretedLane } from './interpreter.ts';
 
 /** The loss of one micro-batch and the gradient of every parameter. */
@@ -23,6 +23,27 @@ export function normals(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
   return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+}
+
+/** Parameters one after another in the flat vector. */
+function parametersOf(shapes: readonly (readonly number[])[]): TracedParameter[] {
+  let offset = 0;
+  return shapes.map((shape) => {
+    const size = tf.util.sizeFromShape([...shape]);
+    const parameter = { shape, offset, size, decays: shape.length === 2 };
+    offset += size;
+    return parameter;
+  });
+}
+
+/** A step over parameters of these shapes. */
+export function stepOf(
+  shapes: readonly (readonly number[])[],
+  sequences: number,
+  context: number,
+  loss: StepDefinition['loss'],
+): StepDefinition {
+  return { parameters: parametersOf(shapes), sequences, context, loss };
 }
 
 /**
