@@ -9,6 +9,7 @@ import { learningRateAt } from '../schedule.ts';
 import type { DeviceReport, LaneEvent, Measurement, Trainer, TrainingControl, TrainingData } from '../trainer.ts';
 import { checkpointKey, type Checkpoint, type CheckpointKey, type CheckpointStore } from './checkpoint.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
+import { takenUp } from './faults.ts';
 import { Lane } from './lane.ts';
 import { evenParts, lanesThatFit, type MemoryRule } from './memory.ts';
 import { microBatchGroups, type MicroBatchRule } from './micro-batches.ts';
@@ -133,6 +134,8 @@ export class EngineTrainer implements Trainer {
       const from = kept && fits(kept, run.config, plans) ? kept : undefined;
       lanes.push({ lane: new Lane(run, windows, emit, from), microBatches: run.config.batchSequences / sequences });
     }
+    const taken = lanes.filter(({ lane }) => lane.checkpoint !== undefined).length;
+    if (taken > 0) emit({ kind: 'notice', sentence: takenUp(taken) });
     const keepable = (some: readonly Lane[]) => some.map((lane) => ({ key: keys.get(lane.id)!, checkpoint: () => lane.checkpoint }));
     await trainThroughFaults(lanes, {
       create: (part) =>

@@ -46,6 +46,14 @@ export function goingOn(runs: number, error: unknown, seconds: number): Sentence
   };
 }
 
+/** Said when runs go on where another worker, or an earlier visit, left them. */
+export function takenUp(runs: number): Sentence {
+  return {
+    en: `${runs === 1 ? 'One run goes' : `${runs} runs go`} on from a checkpoint that was kept when ${runs === 1 ? 'its' : 'their'} training broke off.`,
+    zh: `${runs} 个训练从中断时保存的检查点继续。`,
+  };
+}
+
 /** Why a run ends whose device failed too often. */
 export function gaveUp(times: number, error: unknown): Sentence {
   const reason = reasonOf(error);

@@ -365,8 +365,9 @@ describe('checkpoints that outlive the worker', () => {
       // The next worker takes half of the runs, in other micro-batches.
       const half = grid.filter((_, i) => i % 2 === 0);
       const second = bench({}, { store, microBatches: cpuLike });
-      const { told } = await train(second, half);
+      const { told, notices } = await train(second, half);
       for (const one of half) expectWhole(one, told.get(one.id)!);
+      expect(notices.length).toBeGreaterThan(0);
       expect(half.some(({ id }) => store.kept.has(id))).toBe(false);
       const alone = bench({}, { microBatches: cpuLike });
       await train(alone, half);

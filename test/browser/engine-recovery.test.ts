@@ -1,0 +1,97 @@
+// The engine in a page's worker: a worker that is ended in the middle of a training costs no more than what was done
+// since its last checkpoint; the next worker goes on from the browser's files with the very same losses.
+import { proxy, wrap } from 'comlink';
+import { afterEach, expect, it } from 'vitest';
+import { parseRun, runId } from '../../src/config/parse.ts';
+import type { RunInput } from '../../src/config/run.ts';
+import type { SweepRun } from '../../src/config/sweep.ts';
+import type { LaneEvent } from '../../src/training/trainer.ts';
+import type { TrainingWorker } from '../../workers/protocol.ts';
+
+const base: RunInput = {
+  corpus: 'synthetic:symbols=8,order=1,exponent=2,tokens=20000',
+  shape: { layers: 1, width: 16, heads: 2, mlpRatio: 2 },
+  context: 8,
+  vocabulary: 8,
+  validationTokens: 256,
+  // Far longer than the test.
+  tokens: 2 ** 33,
+};
+const runs = [4, 8].map((batchSequences): SweepRun => {
+  const config = parseRun({ ...base, batchSequences });
+  return { id: runId(config), config };
+});
+
+const workers: Worker[] = [];
+afterEach(() => {
+  for (const worker of workers.splice(0)) worker.terminate();
+});
+
+/** Trains in a worker of its own. */
+async function begin(onEvents: (events: readonly LaneEvent[]) => void) {
+  const worker = new Worker(new URL('../../workers/training.worker.ts', import.meta.url), { type: 'module' });
+  workers.push(worker);
+  const remote = wrap<TrainingWorker>(worker);
+  const report = await remote.open({ backend: 'wasm', engine: 'plan', corpora: new URL('/corpora/', location.href).href });
+  expect(report).toMatchObject({ backend: 'wasm', engine: 'plan' });
+  const done = remote.train(runs, proxy(onEvents));
+  return { worker, remote, done };
+}
+
+/** Gathers the losses of each run, the steps in one piece from the first. */
+class Losses {
+  readonly byRun = new Map<string, number[]>(runs.map(({ id }) => [id, []]));
+  readonly notices: string[] = [];
+  /** Losses in the first event of each run. */
+  readonly first = new Map<string, number>();
+
+  readonly add = (events: readonly LaneEvent[]): void => {
+    for (const event of events) {
+      if (event.kind === 'notice') this.notices.push(event.sentence.en);
+      if (event.kind !== 'progress') continue;
+      const losses = this.byRun.get(event.id)!;
+      if (event.firstStep !== losses.length + 1) throw new Error(`step ${event.firstStep} after ${losses.length}`);
+      if (!this.first.has(event.id)) this.first.set(event.id, event.losses.length);
+      for (const loss of event.losses) losses.push(loss);
+    }
+  };
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+it('a worker terminated, and one stopped: the next goes on where it was', async () => {
+  const first = new Losses();
+  const { worker } = await begin(first.add);
+  // The first checkpoint comes after eight seconds of training.
+  await until(() => runs.every(({ id }) => first.byRun.get(id)!.length > 0));
+  await new Promise((resolve) => setTimeout(resolve, 11_000));
+  worker.terminate();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+
+  const second = new Losses();
+  const again = await begin(second.add);
+  await until(() => runs.every(({ id }) => second.byRun.get(id)!.length > first.byRun.get(id)!.length));
+  await again.remote.stop();
+  await again.done;
+  expect(first.notices).toEqual([]);
+  expect(second.notices).toEqual([expect.stringContaining('2 runs go on from a checkpoint')]);
+  for (const { id } of runs) {
+    const [before, after] = [first.byRun.get(id)!, second.byRun.get(id)!];
+    // Told at once: what the terminated worker had kept, most of what it had done.
+    expect(second.first.get(id)!).toBeGreaterThan(0.2 * before.length);
+    expect(after.slice(0, before.length)).toEqual(before);
+  }
+
+  const third = new Losses();
+  const last = await begin(third.add);
+  await until(() => third.first.size === runs.length);
+  for (const { id } of runs) {
+    // Stopped in peace, it kept all that it had told.
+    expect(third.first.get(id)!).toBeGreaterThanOrEqual(second.byRun.get(id)!.length);
+    expect(third.byRun.get(id)!.slice(0, second.byRun.get(id)!.length)).toEqual(second.byRun.get(id)!);
+  }
+  for (const { id } of runs) await last.remote.skip(id);
+  await last.done;
+});
