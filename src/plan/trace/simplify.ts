@@ -14,7 +14,17 @@ export interface Graph {
 
 /** All simplifications, in the order that lets each see the results of the one before. */
 export function simplify(graph: Graph): Graph {
-  const passes = [withoutUnits, shrinkConstants, withoutRepeats, withoutUnread, joinGelu, joinResidual, meanOverRows, withoutUnread];
+  const passes = [
+    withoutUnits,
+    shrinkConstants,
+    withoutRepeats,
+    withoutUnread,
+    joinGelu,
+    joinResidual,
+    meanOverRows,
+    withoutUnread,
+    ownLosses,
+  ];
   return passes.reduce((simpler, pass) => pass(simpler), graph);
 }
 
@@ -34,7 +44,7 @@ function substitute(graph: Graph, replacements: ReadonlyMap<Value, Value>, dropp
 
 /** The one number that a constant repeats, if it does. */
 function repeated({ constant }: Value): number | undefined {
-  return constant?.every((word) => word === constant[0]) ? constant[0] : undefined;
+  return constant?.every((word) => Object.is(word, constant[0])) ? constant[0] : undefined;
 }
 
 /** a·1 and a/1 are a. */
@@ -64,7 +74,8 @@ function shrinkConstants(graph: Graph): Graph {
   const seen = new Map<string, Value>();
   const unique = (value: Value): Value => {
     if (!value.constant) return value;
-    const key = value.constant.join();
+    // By their bits: 0 and −0 are not the same.
+    const key = new Uint32Array(value.constant.buffer, value.constant.byteOffset, value.size).join();
     const first = seen.get(key) ?? value;
     seen.set(key, first);
     return first;
@@ -201,9 +212,55 @@ function joinResidual(graph: Graph): Graph {
   return { ...graph, nodes: nodes.filter((node) => !dropped.has(node)) };
 }
 
-/** A loss that is a mean over words is left as those words; whoever reads it takes the mean. */
+/**
+ * A loss that is a mean over words is left as those words; whoever reads it takes the mean. What is done to the mean
+ * and may as well be done to each word (a change of sign, a constant factor) is done there.
+ */
 function meanOverRows(graph: Graph): Graph {
-  const last = graph.nodes.find((node) => node.kind === 'reduce' && node.writes.out === graph.losses);
-  if (last?.kind !== 'reduce' || last.operation !== 'mean' || last.outer !== 1 || last.inner !== 1) return graph;
-  return { ...graph, losses: last.reads.x };
+  const makerOf = (value: Value): Node | undefined => graph.nodes.find((node) => writesOf(node).includes(value));
+  const onEach: ((words: Value) => Node)[] = [];
+  let { losses } = graph;
+  for (let node = makerOf(losses); node; node = makerOf(losses)) {
+    if (node.kind === 'reduce' && node.operation === 'mean' && node.outer === 1 && node.inner === 1) {
+      const extra: Node[] = [];
+      losses = node.reads.x;
+      for (const step of onEach.reverse()) {
+        const applied = step(losses);
+        extra.push(applied);
+        losses = writesOf(applied)[0];
+      }
+      return { ...graph, losses, nodes: [...graph.nodes, ...extra] };
+    }
+    const linear = commutesWithMean(node);
+    if (!linear) return graph;
+    onEach.push(linear.onEach);
+    losses = linear.of;
+  }
+  return graph;
+}
+
+/** What a launch that commutes with a mean is applied to, and the same launch over many words. */
+function commutesWithMean(node: Node): { readonly of: Value; readonly onEach: (words: Value) => Node } | undefined {
+  if (node.kind === 'unary' && node.operation === 'negate')
+    return {
+      of: node.reads.x,
+      onEach: (x) => ({ ...node, reads: { x }, writes: { out: new Value(x.size) }, size: x.size }),
+    };
+  if (node.kind !== 'binary' || sizeOf(node.shape) !== 1 || (node.operation !== 'multiply' && node.operation !== 'divide'))
+    return undefined;
+  const { a, b } = node.reads;
+  const over = (size: number) => ({ writes: { out: new Value(size) }, shape: [size] });
+  if (b.constant) return { of: a, onEach: (x) => ({ ...node, ...over(x.size), reads: { a: x, b }, aStrides: [1], bStrides: [0] }) };
+  if (a.constant && node.operation === 'multiply')
+    return { of: b, onEach: (x) => ({ ...node, ...over(x.size), reads: { a, b: x }, aStrides: [0], bStrides: [1] }) };
+  return undefined;
+}
+
+/** Losses are a launch's result: a parameter changes before they are read, and a constant that nothing reads has no place. */
+function ownLosses(graph: Graph): Graph {
+  const { losses } = graph;
+  if (!losses.input && !losses.constant) return graph;
+  const out = new Value(losses.size);
+  const copy: Node = { kind: 'unary', operation: 'copy', reads: { x: losses }, writes: { out }, size: losses.size };
+  return { ...graph, nodes: [...graph.nodes, copy], losses: out };
 }

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { FusedLaunch } from '../../../src/plan/launches.ts';
 import { traceEvaluation, traceTraining, type StepDefinition } from '../../../src/plan/trace/trace.ts';
+import { problemsOf } from './layout-check.ts';
 import { distanceToTfjs, stepOf } from './oracle.ts';
 
 const TOLERANCE = 1e-5;
@@ -105,6 +106,7 @@ describe('a model that uses no fused op', () => {
     expect(plan.launches.filter(({ kind }) => (fusedKinds as string[]).includes(kind))).toEqual([]);
     expect(plan.setup.length).toBeGreaterThan(0);
     expect(plan.perRow).toBe(true);
+    expect(problemsOf(plan)).toEqual([]);
   });
 });
 
