@@ -176,6 +176,14 @@ describe('strides', () => {
     );
   });
 
+  it('reads nothing beyond an operand, however wide the stride', async () => {
+    // Three strides past the last column lie beyond the end of the memory.
+    const [a, b] = [floats(4 * 8000 + 2), floats(1)];
+    const walk = { shape: [2, 5], aStrides: [1, 8000], bStrides: [0, 0] };
+    await expectParity({ kind: 'binary', reads: { a, b }, writes: { out: 10 }, operation: 'add', ...walk });
+    await expectParity({ kind: 'select', reads: { condition: b, a, b }, writes: { out: 10 }, conditionStrides: [0, 0], ...walk });
+  });
+
   it('copy leaves the other words of out as they are', async () => {
     const out = floats(10);
     const before = Float32Array.from(out);
