@@ -1,0 +1,214 @@
+// What each batch needs to reach a loss: S steps and E = B·S tokens, read off smoothed curves at several levels of
+// loss, and the hyperbola through those batches that the trade-off speaks of. Below the most token-efficient batch
+// smaller ones need more tokens, not fewer (their best learning rates no longer make up for their noise), and the
+// hyperbola does not hold: such batches are left out.
+import type { Sentence } from '../messages/sentence.ts';
+import { criticalBatchSentence } from './critical-batch-sentences.ts';
+import type { FitStatus } from './fit.ts';
+import { fitHyperbola, type Hyperbola } from './hyperbola.ts';
+import { groupBy, type RunCurve, type RunCurves } from './run-curves.ts';
+import { firstFallTo, smoothCurve, type SmoothCurve } from './smooth-curve.ts';
+
+/** One run at one level of loss. */
+export interface LevelPoint {
+  /** Index into the curves. */
+  readonly curve: number;
+  /** Batch, tokens. */
+  readonly B: number;
+  /** Steps to the loss. */
+  readonly S: number;
+  /** Tokens to the loss, B·S. */
+  readonly E: number;
+}
+
+/** One level of loss of one model size. Smin, Emin, Bcrit are NaN unless `converged`. */
+export interface CriticalBatchLevel {
+  /** Parameters; undefined where the table has none. */
+  readonly N: number | undefined;
+  /** Nats per token. */
+  readonly loss: number;
+  readonly Smin: number;
+  /** Tokens. */
+  readonly Emin: number;
+  /** Tokens, E_min/S_min. */
+  readonly Bcrit: number;
+  readonly status: FitStatus;
+  readonly message: Sentence;
+  /** Runs that carry the hyperbola, ascending B. */
+  readonly points: readonly LevelPoint[];
+  /** Runs that reached the loss at a batch below the most token-efficient one. */
+  readonly below: readonly LevelPoint[];
+  /** The hyperbola through this level's points alone; undefined where they are too few or too close. */
+  readonly hyperbola: Hyperbola | undefined;
+}
+
+/** What became of the curves: the levels, and for each curve whether a level uses it, else why not. */
+export interface LevelSearch {
+  readonly levels: readonly CriticalBatchLevel[];
+  readonly reasons: readonly (Sentence | undefined)[];
+}
+
+/** A hyperbola's two parameters and two more. */
+export const LEAST_BATCHES = 4;
+
+/** Batches must span this factor at a level. */
+export const LEAST_BATCH_RATIO = 3;
+
+/** Levels lie where at least this share of the batches (and the fewest that a hyperbola needs) pass. */
+const SHARE_OF_BATCHES = 0.4;
+
+/** A log B_crit with a standard error above this (a factor of about 3 either way) is not an estimate. */
+export const LARGEST_ERROR = 1.1;
+
+/** Levels at which each size is looked at, and their hyperbolas. */
+export function criticalBatchLevels({ curves, ratesTried }: RunCurves, count: number | readonly number[]): LevelSearch {
+  const smooth = curves.map((curve) => smoothCurve(curve.rows.map((_, i) => [Math.exp(curve.logS[i]), Math.exp(curve.logLoss[i])])));
+  const reasons = new Array<Sentence | undefined>(curves.length).fill(criticalBatchSentence.noLevel);
+  smooth.forEach((curve, index) => {
+    if (curve === undefined) reasons[index] = criticalBatchSentence.tooShort;
+  });
+  const levels: CriticalBatchLevel[] = [];
+  const bySize = groupBy([...curves.keys()], (index) => curves[index].N);
+  for (const [N, members] of bySize) {
+    const size = members.filter((index) => smooth[index] !== undefined);
+    const reached = levelsOf(curves, smooth, size, count).map((logLoss) => readLevel(curves, smooth, size, logLoss, ratesTried, reasons));
+    levels.push(...judgeLevels(N, reached));
+  }
+  const used = new Set(levels.flatMap(({ hyperbola, points }) => (hyperbola === undefined ? [] : points.map(({ curve }) => curve))));
+  const below = new Set(levels.flatMap((level) => level.below.map(({ curve }) => curve)));
+  const unfitted = new Map(
+    levels.flatMap(({ hyperbola, message, points }) => (hyperbola !== undefined ? [] : points.map(({ curve }) => [curve, message]))),
+  );
+  return {
+    levels,
+    reasons: reasons.map((reason, index) =>
+      used.has(index) ? undefined : below.has(index) ? criticalBatchSentence.belowMostEfficient : (unfitted.get(index) ?? reason),
+    ),
+  };
+}
+
+/** Log losses, descending, spread evenly over the stretch that most batches pass through. */
+function levelsOf(
+  curves: readonly RunCurve[],
+  smooth: readonly (SmoothCurve | undefined)[],
+  members: readonly number[],
+  count: number | readonly number[],
+): number[] {
+  if (typeof count !== 'number') return [...count].map(Math.log).sort((a, b) => b - a);
+  const ranges = [...groupBy(members, (index) => curves[index].B).values()].map((group) => ({
+    start: Math.max(...group.map((index) => smooth[index]!.grid[0])),
+    end: Math.min(...group.map((index) => smooth[index]!.grid.reduce((least, value) => Math.min(least, value), Infinity))),
+  }));
+  const most = Math.ceil(SHARE_OF_BATCHES * ranges.length);
+  const wanted = Math.min(ranges.length, Math.max(LEAST_BATCHES, most)) - 1;
+  if (wanted < 0) return [];
+  const top = ranges.map(({ start }) => start).sort((a, b) => b - a)[wanted];
+  const bottom = ranges.map(({ end }) => end).sort((a, b) => a - b)[wanted];
+  if (!(top > bottom)) return [];
+  return Array.from({ length: count }, (_, k) => top - ((top - bottom) * (k + 0.5)) / count);
+}
+
+interface ReadLevel {
+  readonly logLoss: number;
+  readonly points: readonly LevelPoint[];
+  readonly below: readonly LevelPoint[];
+}
+
+/** Steps to one loss at every batch: at each the learning rate that gets there first, its seeds side by side. */
+function readLevel(
+  curves: readonly RunCurve[],
+  smooth: readonly (SmoothCurve | undefined)[],
+  members: readonly number[],
+  logLoss: number,
+  ratesTried: RunCurves['ratesTried'],
+  reasons: (Sentence | undefined)[],
+): ReadLevel {
+  const batches: { logE: number; points: LevelPoint[] }[] = [];
+  for (const [B, group] of groupBy(members, (index) => curves[index].B)) {
+    const rates = [...groupBy(group, (index) => curves[index].lr)].flatMap(([lr, seeds]) => {
+      const logS = seeds.map((index) => firstFallTo(smooth[index]!, logLoss) ?? NaN);
+      // Seeds that did not get there would be missing from the mean: the learning rate is judged by all or not at all.
+      return logS.every(Number.isFinite) ? [{ lr, seeds, logS, mean: logS.reduce((sum, value) => sum + value, 0) / logS.length }] : [];
+    });
+    if (rates.length === 0) continue;
+    const best = rates.reduce((first, rate) => (rate.mean < first.mean ? rate : first));
+    for (const index of group) reasons[index] = criticalBatchSentence.slowerRate;
+    const tried = ratesTried(curves[group[0]].N, B);
+    if (tried.length > 1 && (best.lr === tried[0] || best.lr === tried.at(-1))) {
+      for (const index of best.seeds) reasons[index] = criticalBatchSentence.rateAtEdge;
+      continue;
+    }
+    batches.push({
+      logE: best.mean + Math.log(B),
+      points: best.seeds.map((curve, i) => ({ curve, B, S: Math.exp(best.logS[i]), E: B * Math.exp(best.logS[i]) })),
+    });
+  }
+  batches.sort((a, b) => a.points[0].B - b.points[0].B);
+  const cheapest = batches.reduce((best, { logE }, i) => (logE < batches[best].logE ? i : best), 0);
+  return {
+    logLoss,
+    points: batches.slice(cheapest).flatMap(({ points }) => points),
+    below: batches.slice(0, cheapest).flatMap(({ points }) => points),
+  };
+}
+
+/** Fits each level, and judges it by the scatter of all levels of its size: one level's few batches say little of their own. */
+function judgeLevels(N: number | undefined, reached: readonly ReadLevel[]): CriticalBatchLevel[] {
+  const fitted = reached.map(({ points }) => (designProblem(points) === undefined ? hyperbolaOf(points) : undefined));
+  let squares = 0;
+  let freedom = 0;
+  fitted.forEach((hyperbola, i) => {
+    if (hyperbola?.status !== 'converged') return;
+    squares += hyperbola.sumOfSquares;
+    freedom += reached[i].points.length - 2;
+  });
+  const variance = freedom > 0 ? squares / freedom : 0;
+  return reached.map(({ logLoss, points, below }, i): CriticalBatchLevel => {
+    const hyperbola = fitted[i];
+    const { status, message } = judge(points, hyperbola, variance);
+    const good = status === 'converged' && hyperbola !== undefined;
+    return {
+      N,
+      loss: Math.exp(logLoss),
+      Smin: good ? Math.exp(hyperbola.logEmin - hyperbola.logBcrit) : NaN,
+      Emin: good ? Math.exp(hyperbola.logEmin) : NaN,
+      Bcrit: good ? Math.exp(hyperbola.logBcrit) : NaN,
+      status,
+      message,
+      points,
+      below,
+      hyperbola,
+    };
+  });
+}
+
+type Judgement = Pick<CriticalBatchLevel, 'status' | 'message'>;
+
+function judge(points: readonly LevelPoint[], hyperbola: Hyperbola | undefined, variance: number): Judgement {
+  const problem = designProblem(points);
+  if (problem !== undefined || hyperbola === undefined) return problem!;
+  const middle = points.reduce((sum, { B }) => sum + Math.log(B), 0) / points.length;
+  const side = hyperbola.logBcrit > middle ? 'larger' : 'smaller';
+  if (hyperbola.status === 'not converged') return { status: 'not converged', message: criticalBatchSentence.levelNotConverged };
+  const uncertain = Math.sqrt(variance * hyperbola.variance) > LARGEST_ERROR;
+  if (hyperbola.status === 'bound hit' || uncertain) return { status: 'not identified', message: criticalBatchSentence.oneSided(side) };
+  return { status: 'converged', message: criticalBatchSentence.level(Math.exp(hyperbola.logBcrit)) };
+}
+
+function designProblem(points: readonly LevelPoint[]): Judgement | undefined {
+  const batches = new Set(points.map(({ B }) => B));
+  if (batches.size === 0) return { status: 'not enough points', message: criticalBatchSentence.tooFewBatches(0, LEAST_BATCHES) };
+  const ratio = Math.max(...batches) / Math.min(...batches);
+  if (batches.size > 1 && ratio < LEAST_BATCH_RATIO * (1 - 1e-9))
+    return { status: 'range too narrow', message: criticalBatchSentence.batchesTooClose(ratio, LEAST_BATCH_RATIO) };
+  if (batches.size < LEAST_BATCHES)
+    return { status: 'not enough points', message: criticalBatchSentence.tooFewBatches(batches.size, LEAST_BATCHES) };
+  return undefined;
+}
+
+function hyperbolaOf(points: readonly LevelPoint[]): Hyperbola {
+  return fitHyperbola(
+    points.map(({ B }) => Math.log(B)),
+    points.map(({ E }) => Math.log(E)),
+  );
+}
