@@ -10,11 +10,10 @@ const PANEL: usize = 8192;
 /** Bytes of a packed block of A: ROW_BLOCK × INNER_BLOCK floats. */
 const PACKED: usize = 131072;
 
-
 /**
  * out[i, 0…7] = (bias[0…7]) + Σ_k a[i, k]·b[k, 0…7] (+ addend[i, 0…7]) for `rows` rows, a multiple of 4.
  *
- * `T` is f32 where a's terms are adjacent, i32 where they are `aInner` bytes apart.
+ * `T` is f32 where a's terms are adjacent, i32 where its rows are (`aRow` is 4).
  * @param aRow bytes from one row of a to the next
  * @param b bytes from one row to the next are `bInner`
  * @param bias 8 floats, or 0
@@ -52,55 +51,24 @@ function panelOf<T>(
     let c31 = start1;
     let pa = a;
     let pb = b;
-    for (let k: u32 = inner >> 1; k; k--) {
-      let b0 = v128.load(pb);
-      let b1 = v128.load(pb, 16);
-      let x = v128.load32_splat(pa);
-      c00 = madd(x, b0, c00);
-      c01 = madd(x, b1, c01);
-      x = v128.load32_splat(pa + aRow);
-      c10 = madd(x, b0, c10);
-      c11 = madd(x, b1, c11);
-      x = v128.load32_splat(pa + aRow2);
-      c20 = madd(x, b0, c20);
-      c21 = madd(x, b1, c21);
-      x = v128.load32_splat(pa + aRow3);
-      c30 = madd(x, b0, c30);
-      c31 = madd(x, b1, c31);
-      pa += step;
-      pb += bInner;
-      b0 = v128.load(pb);
-      b1 = v128.load(pb, 16);
-      x = v128.load32_splat(pa);
-      c00 = madd(x, b0, c00);
-      c01 = madd(x, b1, c01);
-      x = v128.load32_splat(pa + aRow);
-      c10 = madd(x, b0, c10);
-      c11 = madd(x, b1, c11);
-      x = v128.load32_splat(pa + aRow2);
-      c20 = madd(x, b0, c20);
-      c21 = madd(x, b1, c21);
-      x = v128.load32_splat(pa + aRow3);
-      c30 = madd(x, b0, c30);
-      c31 = madd(x, b1, c31);
-      pa += step;
-      pb += bInner;
-    }
-    if (inner & 1) {
+    // Not unrolled by hand: engines do it themselves, and allocate registers better for it.
+    for (let k = inner; k; k--) {
       const b0 = v128.load(pb);
       const b1 = v128.load(pb, 16);
       let x = v128.load32_splat(pa);
       c00 = madd(x, b0, c00);
       c01 = madd(x, b1, c01);
-      x = v128.load32_splat(pa + aRow);
+      x = isFloat<T>() ? v128.load32_splat(pa + aRow) : v128.load32_splat(pa, 4);
       c10 = madd(x, b0, c10);
       c11 = madd(x, b1, c11);
-      x = v128.load32_splat(pa + aRow2);
+      x = isFloat<T>() ? v128.load32_splat(pa + aRow2) : v128.load32_splat(pa, 8);
       c20 = madd(x, b0, c20);
       c21 = madd(x, b1, c21);
-      x = v128.load32_splat(pa + aRow3);
+      x = isFloat<T>() ? v128.load32_splat(pa + aRow3) : v128.load32_splat(pa, 12);
       c30 = madd(x, b0, c30);
       c31 = madd(x, b1, c31);
+      pa += step;
+      pb += bInner;
     }
     let o = out;
     if (addend) {
@@ -248,16 +216,34 @@ function transpose4(from: usize, row: usize, row2: usize, row3: usize, to: usize
   v128.store(to, v128.shuffle<f64>(high01, high23, 1, 3), 96);
 }
 
-/** Packs `rows` adjacent columns of a (a multiple of 4), whose rows are `aInner` bytes apart, into groups of 4: [rows/4, inner, 4]. */
+/**
+ * Packs `rows` adjacent columns of a (a multiple of 4), whose rows are `aInner` bytes apart, into groups of 4:
+ * [rows/4, inner, 4]. Sixteen columns, a cache line, at a time: groups lie a power of two apart, and more of them at once
+ * would drive each other out of the cache.
+ */
 function packGroups(a: usize, aInner: usize, inner: u32, rows: u32, out: usize): void {
   const group = <usize>inner << 4;
-  for (let k: u32 = 0; k < inner; k++) {
-    let to = out + (<usize>k << 4);
-    for (let i: usize = 0; i < <usize>rows << 2; i += 16) {
-      v128.store(to, v128.load(a + i));
-      to += group;
+  let done: u32 = 0;
+  for (; done + 16 <= rows; done += 16) {
+    let from = a;
+    for (let to = out; to < out + group; to += 16) {
+      v128.store(to, v128.load(from));
+      v128.store(to + group, v128.load(from, 16));
+      v128.store(to + group * 2, v128.load(from, 32));
+      v128.store(to + group * 3, v128.load(from, 48));
+      from += aInner;
     }
-    a += aInner;
+    a += 64;
+    out += group * 4;
+  }
+  for (; done < rows; done += 4) {
+    let from = a;
+    for (let to = out; to < out + group; to += 16) {
+      v128.store(to, v128.load(from));
+      from += aInner;
+    }
+    a += 16;
+    out += group;
   }
 }
 
