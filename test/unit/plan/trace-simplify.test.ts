@@ -79,6 +79,8 @@ describe('constants', () => {
     const [first, second] = [binary('divide', x, constant(0), [1, 0]), binary('divide', x, constant(-0), [1, 0])];
     const last = binary('add', first.writes.out, second.writes.out);
     expect(simplify(graph([first, second, last], last.writes.out)).nodes).toHaveLength(3);
+    const mixed = binary('divide', x, constant(0, -0, 0, 0));
+    expect(simplify(graph([mixed], mixed.writes.out)).nodes[0].reads).toMatchObject({ b: { size: SIZE } });
   });
 });
 
@@ -171,6 +173,12 @@ describe("GELU's gradient", () => {
     expectParity(step);
   });
 
+  it('stays by itself where what comes into it is read elsewhere too', () => {
+    const step = network([matrix, matrix], (x, [up, down]) => map(map(x, up, { gelu: true, residual: x }), down));
+    expect(launchesOf(traceTraining(step), 'binary').map(({ operation }) => operation)).toContain('geluGradient');
+    expectParity(step);
+  });
+
   it('needs no preactivation where nothing is differentiated', () => {
     const plan = traceEvaluation(network([matrix, matrix], (x, [up, down]) => map(map(x, up, { gelu: true }), down)));
     expect(launchesOf(plan, 'linear').filter(({ writes }) => writes.preactivation)).toEqual([]);
@@ -189,11 +197,22 @@ describe('the gradient of a residual stream', () => {
     expectParity(step);
   });
 
-  it('is not, where it is made only after the norm: two branches, one of them without a residual', () => {
-    const step = network([vector, vector, matrix, vector, vector, matrix], (x, parameters) => {
-      const [gain, bias, weight] = parameters.slice(3);
-      return tf.add(block(x, parameters), map(norm(tf.tanh(x), gain as tf.Tensor1D, bias as tf.Tensor1D), weight));
+  it('is not, where it is made only after the norm', () => {
+    const step = network([vector, vector, matrix], (x, [gain, bias, weight]) => {
+      const branch = map(x, weight);
+      return tf.add(branch, norm(x, gain as tf.Tensor1D, bias as tf.Tensor1D));
     });
+    expect(launchesOf(traceTraining(step), 'normGradient').filter(({ reads }) => reads.residual)).toEqual([]);
+    expectParity(step);
+  });
+
+  it('is not, where something else reads what comes out of the norm', () => {
+    const step = network([vector, vector, matrix, matrix], (x, [gain, bias, left, right]) => {
+      const [first, second] = [map(x, left), map(x, right)];
+      const normed = norm(tf.add(first, second), gain as tf.Tensor1D, bias as tf.Tensor1D);
+      return tf.add(normed, tf.tanh(first));
+    });
+    expect(launchesOf(traceTraining(step), 'normGradient').filter(({ reads }) => reads.residual)).toEqual([]);
     expectParity(step);
   });
 
