@@ -5,7 +5,17 @@ import { CHINCHILLA_DELTA, type Objective } from '../laws/huber.ts';
 import { TABLE_COLUMNS, type TableColumn } from '../laws/table.ts';
 
 /** Laws that `lab fit` knows, by the name on the command line. */
-export const LAW_NAMES = ['bowl', 'step-law', 'three-term', 'power', 'chinchilla', 'isoflop', 'envelope', 'critical-batch'] as const;
+export const LAW_NAMES = [
+  'bowl',
+  'step-law',
+  'three-term',
+  'power',
+  'chinchilla',
+  'isoflop',
+  'envelope',
+  'critical-batch',
+  'trajectory',
+] as const;
 export type LawName = (typeof LAW_NAMES)[number];
 
 /** What `lab fit` was asked to do. */

@@ -3,6 +3,7 @@ import type { BootstrapOptions } from '../laws/bootstrap.ts';
 import type { CriticalBatchLevel } from '../laws/critical-batch-levels.ts';
 import { fitCriticalBatch } from '../laws/critical-batch.ts';
 import type { Table } from '../laws/table.ts';
+import { fitTrajectory } from '../laws/trajectory.ts';
 import type { FitArguments } from './fit-arguments.ts';
 import type { LawAnswer } from './fit-laws.ts';
 
@@ -10,6 +11,11 @@ import type { LawAnswer } from './fit-laws.ts';
 export function fitCriticalBatchTo({ rows }: Table, _: FitArguments, bootstrap: BootstrapOptions): LawAnswer {
   const fit = fitCriticalBatch(rows, { bootstrap });
   return { fit, extra: { levels: fit.levels.map(levelOf) } };
+}
+
+/** The loss of a run at any size, batch and step. */
+export function fitTrajectoryTo({ rows }: Table, _: FitArguments, bootstrap: BootstrapOptions): LawAnswer {
+  return { fit: fitTrajectory(rows, { bootstrap }), extra: {} };
 }
 
 function levelOf({ N, loss, Smin, Emin, Bcrit, status, points }: CriticalBatchLevel): Readonly<Record<string, unknown>> {

@@ -9,7 +9,7 @@ import type { Table, TableColumn, TableOptions } from '../laws/table.ts';
 import { fitThreeTerm } from '../laws/three-term.ts';
 import { InputError } from '../messages/sentence.ts';
 import { objectiveNamed, type FitArguments, type LawName } from './fit-arguments.ts';
-import { fitCriticalBatchTo } from './fit-curves.ts';
+import { fitCriticalBatchTo, fitTrajectoryTo } from './fit-curves.ts';
 import { fitPowerLawTo } from './fit-power.ts';
 import { fitStepLawTo } from './fit-step-law.ts';
 
@@ -75,6 +75,7 @@ export const lawRunners: Readonly<Record<LawName, LawRunner>> = {
     },
   },
   'critical-batch': { table: { required: ['B', 'S'], curves: true, keepDiverged: true }, fit: fitCriticalBatchTo },
+  trajectory: { table: { required: ['N', 'B', 'S'], curves: true, keepDiverged: true }, fit: fitTrajectoryTo },
 };
 
 /** Throws InputError when a table has none of the columns of which a law needs one. */

@@ -54,7 +54,7 @@ export interface CriticalBatchLine {
 }
 
 /** The losses of the levels must span this factor: B_crit goes by about the fifth power of the loss, so little is enough. */
-const LEAST_LOSS_RATIO = 1.15;
+const LEAST_LOSS_RATIO = 1.1;
 
 const DEFAULT_LEVELS = 10;
 const DEFAULT_WARMUP = 0.05;
