@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { prepareKernels } from './kernels.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CACHE = join(ROOT, '.cache/lab');
@@ -13,9 +14,10 @@ const KEEP = 7 * 24 * 3600 * 1000;
 
 /**
  * The folder of the bundle of the sources as they are, made if need be: `main.js` (src/cli/main.ts) and
- * `training.node.js` (workers/training.node.ts). Prints nothing.
+ * `training.node.js` (workers/training.node.ts). Nothing is printed to standard output.
  */
 export async function labBundle() {
+  await prepareKernels();
   const folder = join(CACHE, fingerprint());
   if (existsSync(folder)) return folder;
   removeOld();

@@ -43,16 +43,21 @@ function packHead(x: usize, line: usize, rows: u32, count: u32, out: usize): voi
  */
 // @ts-ignore: decorator
 @inline
-function scoresBlock(a: usize, aLine: usize, rows: u32, inner: u32, panels: usize, keys: u32, out: usize, outLine: usize, tile: usize): void {
+function scoresBlock(
+  a: usize, aLine: usize, rows: u32, inner: u32, panels: usize, keys: u32, out: usize, outLine: usize, tile: usize,
+): void {
   const whole = rows & ~3;
   const bytes = <usize>inner << 5;
   for (let s: u32 = 0; s < keys; s += 8) {
-    // Groups of queries that see none of these keys are skipped. `keys` counts from the first query of the block back
-    // to the start, and on to its last query.
     const first = firstQuery(s, keys, rows);
     const to = out + (<usize>s << 2);
-    if (first < whole) panel(a + <usize>first * aLine, aLine, panels, 32, inner, whole - first, to + <usize>first * outLine, outLine, 0, 0);
-    if (whole < rows) edge(a + <usize>whole * aLine, aLine, 4, panels, 32, inner, rows - whole, 8, to + <usize>whole * outLine, outLine, 0, 0, tile);
+    if (first < whole) {
+      panel(a + <usize>first * aLine, aLine, panels, 32, inner, whole - first, to + <usize>first * outLine, outLine, 0, 0);
+    }
+    if (whole < rows) {
+      const last = to + <usize>whole * outLine;
+      edge(a + <usize>whole * aLine, aLine, 4, panels, 32, inner, rows - whole, 8, last, outLine, 0, 0, tile);
+    }
     panels += bytes;
   }
 }
@@ -66,13 +71,14 @@ function firstQuery(key: u32, keys: u32, rows: u32): u32 {
 }
 
 /**
- * Σ over the rows t of `weights` [rows, …] of weights[t, s]·b[t, 0…7] for the 4 weights s … s + 3: added to out if
- * `addend`. Rows before `first` are left out.
+ * out[s, c] = Σ over `inner` rows t of weights[t, s]·b[t, c] (+ addend) for `present` (1 to 4) adjacent columns s of the
+ * weights and `columns` (1 to 8) columns of a panel b.
  */
 // @ts-ignore: decorator
 @inline
 function transposedTile(
-  weights: usize, weightsLine: usize, b: usize, inner: u32, present: u32, columns: u32, out: usize, outLine: usize, addend: usize, tile: usize,
+  weights: usize, weightsLine: usize, b: usize, inner: u32, present: u32, columns: u32, out: usize, outLine: usize, addend: usize,
+  tile: usize,
 ): void {
   if (present == 4 && columns == 8) panelTransposed(weights, weightsLine, b, 32, inner, 4, out, outLine, 0, addend);
   else edge(weights, 4, weightsLine, b, 32, inner, present, columns, out, outLine, 0, addend, tile);

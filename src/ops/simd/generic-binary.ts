@@ -19,7 +19,11 @@ export function length(layout: usize, axis: usize): u32 {
 @inline
 export function reach(strides: usize, i0: u32, i1: u32, i2: u32, i3: u32, i4: u32): usize {
   return (
-    i0 * load<u32>(strides) + i1 * load<u32>(strides, 4) + i2 * load<u32>(strides, 8) + i3 * load<u32>(strides, 12) + i4 * load<u32>(strides, 16)
+    i0 * load<u32>(strides) +
+    i1 * load<u32>(strides, 4) +
+    i2 * load<u32>(strides, 8) +
+    i3 * load<u32>(strides, 12) +
+    i4 * load<u32>(strides, 16)
   );
 }
 

@@ -127,8 +127,9 @@ export function edge(
   for (let i: u32 = 0; i < rows; i += 4) {
     const present = min<u32>(4, rows - i);
     const start = a + <usize>i * aRow;
-    if (present < 4) for (let row: u32 = 0; row < present; row++) oneRow(start + <usize>row * aRow, aInner, b, bInner, inner, tile + <usize>row * 32);
-    else if (aInner == 4) panel(start, aRow, b, bInner, inner, 4, tile, 32, 0, 0);
+    if (present < 4) {
+      for (let row: u32 = 0; row < present; row++) oneRow(start + <usize>row * aRow, aInner, b, bInner, inner, tile + <usize>row * 32);
+    } else if (aInner == 4) panel(start, aRow, b, bInner, inner, 4, tile, 32, 0, 0);
     else panelTransposed(start, aInner, b, bInner, inner, 4, tile, 32, 0, 0);
     for (let row: u32 = 0; row < present; row++) {
       const place = <usize>(i + row) * outRow;
@@ -262,47 +263,45 @@ export function matmul(
 ): void {
   const packed = scratch + PANEL;
   const tile = packed + PACKED;
-  const whole = rows & ~3;
+  const aRow: usize = aTransposed ? 4 : aLine;
+  const aInner: usize = aTransposed ? aLine : 4;
   for (let k: u32 = 0; k < inner; k += INNER_BLOCK) {
     const terms = min(INNER_BLOCK, inner - k);
     // Later blocks add to what the first has written.
     const blockBias: usize = k ? 0 : bias;
     const blockAddend: usize = k ? out : addend;
-    for (let i: u32 = 0; i < whole; i += ROW_BLOCK) {
-      const blockRows = min(ROW_BLOCK, whole - i);
-      const start = a + (aTransposed ? <usize>k * aLine + (<usize>i << 2) : <usize>i * aLine + (<usize>k << 2));
-      if (aTransposed) packGroups(start, aLine, terms, blockRows, packed);
+    for (let i: u32 = 0; i < rows; ) {
+      // The last rows, fewer than 4, are a block of their own.
+      const left = rows - i;
+      const blockRows = left < 4 ? left : min(ROW_BLOCK, left & ~3);
+      const start = a + <usize>i * aRow + <usize>k * aInner;
+      if (aTransposed && blockRows >= 4) packGroups(start, aLine, terms, blockRows, packed);
       const place = <usize>i * outLine;
       for (let j: u32 = 0; j < columns; j += 8) {
         const width = min<u32>(8, columns - j);
         const bytes = <usize>j << 2;
         packPanel(b, bLine, bTransposed, k, terms, j, width, scratch);
         const to = out + place + bytes;
-        const plus: usize = blockAddend ? blockAddend + place + bytes : 0;
         const from: usize = blockBias ? blockBias + bytes : 0;
-        if (width < 8) {
-          edge(start, aTransposed ? 4 : aLine, aTransposed ? aLine : 4, scratch, 32, terms, blockRows, width, to, outLine, from, plus, tile);
-        } else if (aTransposed) {
-          for (let r: u32 = 0; r < blockRows; r += 4) {
-            const down = <usize>r * outLine;
-            panelTransposed(packed + (<usize>r << 2) * <usize>terms, 16, scratch, 32, terms, 4, to + down, outLine, from, plus ? plus + down : 0);
-          }
-        } else panel(start, aLine, scratch, 32, terms, blockRows, to, outLine, from, plus);
+        const plus: usize = blockAddend ? blockAddend + place + bytes : 0;
+        if (width < 8 || blockRows < 4) edge(start, aRow, aInner, scratch, 32, terms, blockRows, width, to, outLine, from, plus, tile);
+        else if (aTransposed) groupsPanel(packed, scratch, terms, blockRows, to, outLine, from, plus);
+        else panel(start, aLine, scratch, 32, terms, blockRows, to, outLine, from, plus);
       }
+      i += blockRows;
     }
-    if (whole < rows) {
-      const start = a + (aTransposed ? <usize>k * aLine + (<usize>whole << 2) : <usize>whole * aLine + (<usize>k << 2));
-      const place = <usize>whole * outLine;
-      for (let j: u32 = 0; j < columns; j += 8) {
-        const bytes = <usize>j << 2;
-        const width = min<u32>(8, columns - j);
-        packPanel(b, bLine, bTransposed, k, terms, j, width, scratch);
-        edge(
-          start, aTransposed ? 4 : aLine, aTransposed ? aLine : 4, scratch, 32, terms, rows - whole, width,
-          out + place + bytes, outLine, blockBias ? blockBias + bytes : 0, blockAddend ? blockAddend + place + bytes : 0, tile,
-        );
-      }
-    }
+  }
+}
+
+/** {@link panelTransposed} over groups of 4 rows that {@link packGroups} made. */
+// @ts-ignore: decorator
+@inline
+function groupsPanel(groups: usize, b: usize, inner: u32, rows: u32, out: usize, outLine: usize, bias: usize, addend: usize): void {
+  for (let row: u32 = 0; row < rows; row += 4) {
+    panelTransposed(groups, 16, b, 32, inner, 4, out, outLine, bias, addend);
+    groups += <usize>inner << 4;
+    out += outLine * 4;
+    if (addend) addend += outLine * 4;
   }
 }
 

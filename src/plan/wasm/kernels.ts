@@ -56,13 +56,17 @@ export function kernelBuilds(): KernelBuild[] {
   return (['relaxed', 'plain'] as const).filter((build) => WebAssembly.validate(binary(build)));
 }
 
+const compiled = new Map<KernelBuild, Promise<WebAssembly.Module>>();
+
 /**
- * Compiles a build.
+ * Compiles a build, once in each thread: what the engine has learnt to run fast stays so for later executors.
  * @throws Error one sentence, when this engine has no SIMD
  */
 export async function compileKernels(build: KernelBuild | undefined = kernelBuilds()[0]): Promise<WebAssembly.Module> {
   if (!build) throw new Error('This browser has no WebAssembly SIMD.');
-  return WebAssembly.compile(binary(build));
+  const module = compiled.get(build) ?? WebAssembly.compile(binary(build));
+  compiled.set(build, module);
+  return module;
 }
 
 /** An instance of the kernels over a memory. */

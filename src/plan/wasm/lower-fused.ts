@@ -5,8 +5,8 @@ import { pieces, whole, type Piece, type Place } from './piece.ts';
 
 /** Rows of a block of the matrix product: pieces of whole blocks pack no more than one piece would. */
 const ROW_BLOCK = 128;
-/** Rows of a weight gradient in a piece, at least: fewer would spend their time packing. */
-const LEAST_ROWS = 32;
+/** Columns of a weight gradient in a piece, at least: with fewer, most of the time would go into packing its rows. */
+const LEAST_COLUMNS = 64;
 
 /** The pieces of a fused launch. */
 export function lowerFused(launch: FusedLaunch, place: Place): Piece[] {
@@ -104,13 +104,18 @@ function linearGradient(launch: LinearGradient, { kernels, scratch, address }: P
   });
   // dWeight [lines, columns] = leftᵀ · right.
   const [left, lines, right, columns] = transposed ? [dOut, outputs, x, inputs] : [x, inputs, dOut, outputs];
-  const toWeight = pieces(lines, LEAST_ROWS, 2 * rows * columns, (from, size) =>
-    // prettier-ignore
-    kernels.matmul(
-      left + 4 * from, 4 * lines, 1, right, 4 * columns, 0, dWeight + 4 * from * columns, 4 * columns,
-      size, rows, columns, 0, 0, scratch,
-    ),
-  );
+  const toWeight: Piece[] = [];
+  for (let line = 0; line < lines; line += ROW_BLOCK) {
+    const block = Math.min(ROW_BLOCK, lines - line);
+    const cut = pieces(columns, LEAST_COLUMNS, 2 * rows * block, (from, size) =>
+      // prettier-ignore
+      kernels.matmul(
+        left + 4 * line, 4 * lines, 1, right + 4 * from, 4 * columns, 0, dWeight + 4 * (line * columns + from), 4 * columns,
+        block, rows, size, 0, 0, scratch,
+      ),
+    );
+    toWeight.push(...cut);
+  }
   if (!writes.dBias) return [...toInputs, ...toWeight];
   const dBias = address(writes.dBias);
   return [...toInputs, ...toWeight, ...whole(rows * outputs, () => kernels.columnSums(dOut, 4 * outputs, rows, outputs, dBias))];

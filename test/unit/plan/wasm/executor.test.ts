@@ -102,7 +102,7 @@ describe('against the reference trainer, over 50 updates', () => {
     }
     validation = sum / run.validationWindows;
     run.dispose();
-  });
+  }, 120_000);
 
   it.each([
     { sequences: 6, microBatches: 1 },

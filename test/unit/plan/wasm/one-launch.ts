@@ -25,8 +25,6 @@ const WALL_WORDS = 5;
 /** Where operands begin: what lies below belongs to the kernels. */
 const BASE = reservedBytes;
 
-const modules = new Map<KernelBuild, Promise<WebAssembly.Module>>();
-
 /** Operands for the tensors of a trial, and the words to lay them in. */
 function placed(trial: Trial): { launch: FusedLaunch | GenericLaunch; values: Map<Operand, Tensor>; words: number } {
   const values = new Map<Operand, Tensor>();
@@ -52,8 +50,7 @@ function placed(trial: Trial): { launch: FusedLaunch | GenericLaunch; values: Ma
  */
 export async function runKernels(trial: Trial, build: KernelBuild = 'plain'): Promise<Outputs> {
   if (!kernelBuilds().includes(build)) throw new Error(`No ${build} build here.`);
-  const module = modules.get(build) ?? compileKernels(build);
-  modules.set(build, module);
+  const module = await compileKernels(build);
   const { launch, values, words } = placed(trial);
   const layout = BASE + 4 * words;
   const scratch = layout + LAYOUT_BYTES;
@@ -65,7 +62,7 @@ export async function runKernels(trial: Trial, build: KernelBuild = 'plain'): Pr
     if (typeof data !== 'number') (data instanceof Int32Array ? integers : floats).set(data, BASE / 4 + offset);
   integers.set(layoutOf(launch) ?? [], layout / 4);
   const address = ({ offset }: Operand): number => BASE + 4 * offset;
-  const kernels = await instantiateKernels(await module, memory);
+  const kernels = await instantiateKernels(module, memory);
   for (const piece of lower(launch, { kernels, scratch, layout: () => layout, address })) piece.run();
 
   const operands = [...values.keys()];
