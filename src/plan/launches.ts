@@ -8,7 +8,7 @@
 // Operands in `gradients`: every word is written exactly once in a micro-step. A lane that accumulates m micro-batches
 // needs, before its update, the sum over the m micro-steps; an executor may add at once (store in the first, add in
 // the others) or store always and let `accumulate` add. Only `linearGradient`, `normGradient`, `embeddingGradient` and
-// `copy` write there.
+// `copy` write there, and none but `accumulate` reads there.
 import type { Operand } from './plan.ts';
 
 /** Reads tokens: inputs and targets of the micro-batch, into the region `tokens`. Shared by all lanes. */

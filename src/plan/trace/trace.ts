@@ -191,15 +191,21 @@ function makesGradients(node: Node, value: Value): boolean {
   }
 }
 
+/** Values that come more than once. */
+function repeatedIn(values: readonly Value[]): Value[] {
+  return values.filter((value, i) => values.indexOf(value) !== i);
+}
+
 /** Decides where gradients are made: at their place in the flat vector if one launch makes them for that alone, else copied there. */
 function placeGradients(step: StepDefinition, graph: Graph, places: Map<Value, Operand>): Node[] {
   const copies: Node[] = [];
-  const read = new Set(graph.nodes.flatMap(readsOf));
+  // What is read again, or is the gradient of two parameters, must not lie where lanes may add several micro-batches.
+  const read = new Set([...graph.nodes.flatMap(readsOf), ...repeatedIn(graph.gradients)]);
   graph.gradients.forEach((value, i) => {
     const { offset, size } = step.parameters[i];
     const operand: Operand = { region: 'gradients', offset, size };
     const makers = graph.nodes.filter((node) => writesOf(node).includes(value));
-    if (makers.length === 1 && makesGradients(makers[0], value) && !read.has(value) && !places.has(value)) {
+    if (makers.length === 1 && makesGradients(makers[0], value) && !read.has(value)) {
       places.set(value, operand);
       return;
     }

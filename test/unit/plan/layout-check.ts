@@ -24,6 +24,24 @@ function mayShare(launch: Launch, read: string, write: string): boolean {
   }
 }
 
+/** Operands that are integers, or become floats by being copied. */
+function readsIntegers(launch: Launch, read: string): boolean {
+  switch (launch.kind) {
+    case 'embedding':
+    case 'embeddingGradient':
+    case 'crossEntropy':
+      return true;
+    case 'gather':
+    case 'segmentSum':
+    case 'oneHot':
+      return read === 'indices';
+    case 'unary':
+      return launch.operation === 'copy';
+    default:
+      return false;
+  }
+}
+
 /** The words of its output that a copy writes, where it leaves the others as they are. */
 function wordsOfPart(launch: Extract<Launch, { kind: 'copy' }>): number[] {
   return launch.shape.reduce(
@@ -56,6 +74,9 @@ export function problemsOf(plan: Plan): string[] {
         problems.push(`launch ${at}, ${launch.kind}: ${name} starts at ${operand.offset}`);
     }
     for (const [name, operand] of reads) {
+      if (operand.region === 'tokens' && !readsIntegers(launch, name)) problems.push(`launch ${at}, ${launch.kind}: ${name} is no float`);
+      if (operand.region === 'gradients' && launch.kind !== 'accumulate')
+        problems.push(`launch ${at}, ${launch.kind}: ${name} reads gradients`);
       if (operand.region !== 'activations' && operand.region !== 'gradients') continue;
       const words = own(operand.region).subarray(operand.offset, operand.offset + operand.size);
       const whole = launch.kind === 'accumulate';

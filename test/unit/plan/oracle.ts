@@ -5,6 +5,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { LaneSettings, TokenSource } from '../../../src/plan/executor.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { traceTraining, type StepDefinition, type TracedParameter } from '../../../src/plan/trace/trace.ts';
+import { problemsOf } from './layout-check.ts';
 import { InterpretedLane } from './interpreter.ts';
 
 /** The loss of one micro-batch and the gradient of every parameter. */
@@ -124,7 +125,10 @@ export function distance(found: LossAndGradients, expected: LossAndGradients): {
 export function distanceToTfjs(step: StepDefinition, vocabulary: number, seed: number): ReturnType<typeof distance> {
   const parameters = randomParameters(step, seed);
   const rows = step.sequences * step.context;
-  const traced = byPlan(step, traceTraining(step), parameters, randomSource(rows, vocabulary, seed + 1));
+  const plan = traceTraining(step);
+  const [problem] = problemsOf(plan);
+  if (problem) throw new Error(problem);
+  const traced = byPlan(step, plan, parameters, randomSource(rows, vocabulary, seed + 1));
   const { tokens } = traced.lane.memory;
   return distance(traced, byTfjs(step, parameters, tokens.slice(0, rows), tokens.slice(rows, 2 * rows)));
 }

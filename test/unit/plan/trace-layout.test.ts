@@ -2,14 +2,15 @@
 // regions are as long as the plan says and no longer than they need be.
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { modelPlans } from '../../../src/plan/model-plans.ts';
 import { ALIGNMENT, type Plan } from '../../../src/plan/plan.ts';
 import { Value, type Node } from '../../../src/plan/trace/graph.ts';
 import { aligned, byLiveness, consecutive } from '../../../src/plan/trace/layout.ts';
-import { traceTraining } from '../../../src/plan/trace/trace.ts';
+import { traceTraining, type StepDefinition } from '../../../src/plan/trace/trace.ts';
+import { linear } from '../../../src/ops/linear/linear.ts';
 import { operands, problemsOf } from './layout-check.ts';
-import { stepOf } from './oracle.ts';
+import { distanceToTfjs, stepOf } from './oracle.ts';
 
 function gradientWriters(plan: Plan): number[] {
   const writers = new Array<number>(plan.parameters).fill(0);
@@ -35,6 +36,10 @@ const models = fc
   })
   .filter(({ shape }) => shape.width % shape.heads === 0);
 
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
 describe('the layout of a plan', () => {
   it('never writes over what is still to be read, in any variant and shape', () => {
     fc.assert(
@@ -43,7 +48,7 @@ describe('the layout of a plan', () => {
         expect(problemsOf(training)).toEqual([]);
         expect(problemsOf(evaluation)).toEqual([]);
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 
@@ -58,7 +63,7 @@ describe('the layout of a plan', () => {
         for (const launch of kinds)
           if (launch.kind === 'linearGradient' || launch.kind === 'normGradient') expect(launch.writes.dx.region).toBe('activations');
       }),
-      { numRuns: 30 },
+      { numRuns: 15 },
     );
   });
 
@@ -78,7 +83,7 @@ describe('the layout of a plan', () => {
         expect(training.words.activations).toBe(aligned(Math.max(...ends)));
         expect(training.constants.length).toBe(training.words.constants);
       }),
-      { numRuns: 20 },
+      { numRuns: 10 },
     );
   });
 
@@ -152,6 +157,45 @@ describe('layout by liveness', () => {
 });
 
 describe('gradients that no launch makes for themselves alone', () => {
+  const product = (x: tf.Tensor, weight: tf.Tensor) => tf.sum<tf.Scalar>(linear(x as tf.Tensor2D, weight as tf.Tensor2D));
+
+  it.each<[string, number[][], StepDefinition['loss']]>([
+    [
+      'of what goes into a linear map',
+      [
+        [3, 4],
+        [4, 2],
+      ],
+      ([x, weight]) => product(x, weight),
+    ],
+    [
+      'of two parameters alike',
+      [
+        [3, 4],
+        [4, 2],
+        [4, 2],
+      ],
+      ([x, a, b]) => product(tf.square(x), tf.add(a, b)),
+    ],
+    [
+      'read once more on the way to another',
+      [
+        [3, 4],
+        [4, 2],
+        [4, 2],
+      ],
+      ([x, a, b]) => product(tf.square(x), tf.add(a, tf.tanh(b))),
+    ],
+  ])('are copied to their place: %s', (_, shapes, loss) => {
+    const step = stepOf(shapes, 1, 1, loss);
+    const plan = traceTraining(step);
+    expect(plan.launches.filter(({ kind, writes }) => kind === 'copy' && operands(writes)[0][1].region === 'gradients')).not.toEqual([]);
+    for (const launch of plan.launches) if (launch.kind === 'linearGradient') expect(launch.writes.dx.region).toBe('activations');
+    expect(problemsOf(plan)).toEqual([]);
+    const apart = distanceToTfjs(step, 2, 1);
+    expect(Math.max(apart.loss, ...apart.gradients)).toBeLessThan(1e-5);
+  });
+
   it('are copied to their place: shared, put together from parts, constant, or made by any other launch', () => {
     const plan = traceTraining(
       stepOf([[4], [4], [6], [2, 2]], 1, 1, ([a, b, c, d]) => {
