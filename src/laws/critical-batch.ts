@@ -56,6 +56,10 @@ export interface CriticalBatchLine {
 /** The losses of the levels must span this factor: B_crit goes by about the fifth power of the loss, so little is enough. */
 const LEAST_LOSS_RATIO = 1.1;
 
+/** Points times resamples that a fit of very many runs may cost, and the fewest resamples whatever it costs. */
+const MOST_WORK = 4_000_000;
+const FEWEST_RESAMPLES = 30;
+
 const DEFAULT_LEVELS = 10;
 const DEFAULT_WARMUP = 0.05;
 
@@ -92,6 +96,7 @@ export function fitCriticalBatch(table: readonly RunRow[], options: CriticalBatc
   const sizes = new Set(good.map(({ N }) => N)).size;
   // Each size spends a run on its own E_min, all together two on B_crit; the points of one run are one observation.
   const degreesOfFreedom = Math.max(1, runs.size - sizes - 2);
+  const { resamples = 1000 } = bootstrap;
   const {
     samples,
     parameters,
@@ -99,7 +104,7 @@ export function fitCriticalBatch(table: readonly RunRow[], options: CriticalBatc
   } = bootstrapParameters<'Bstar' | 'slope' | 'height'>({
     values: { Bstar: Math.exp(height + slope * centre), slope, height },
     unit: [...runs].every((index) => curves[index].oneRun) ? 'runs' : 'cells',
-    options: bootstrap,
+    options: { ...bootstrap, resamples: Math.min(resamples, Math.max(FEWEST_RESAMPLES, Math.floor(MOST_WORK / points.length))) },
     degreesOfFreedom,
     factors: ['Bstar'],
     draw: redraw(fit, points, losses, centre, curves.length),

@@ -10,7 +10,6 @@ export interface Hyperbola {
   readonly logBcrit: number;
   /** log E − fitted, one per point. */
   readonly residuals: Float64Array;
-  readonly leverages: Float64Array;
   /** Variance of log B_crit per unit of residual variance (first order). */
   readonly variance: number;
   readonly sumOfSquares: number;
@@ -24,9 +23,8 @@ const SEARCH = 48;
 /**
  * Least squares in log E over batches of at least two sizes.
  * @param logB, logE natural logs of the batch and of the tokens needed, one per run
- * @param start log B_crit to start from, as in a bootstrap's refits; default a search over all of them
  */
-export function fitHyperbola(logB: ArrayLike<number>, logE: ArrayLike<number>, start?: number): Hyperbola {
+export function fitHyperbola(logB: ArrayLike<number>, logE: ArrayLike<number>): Hyperbola {
   const count = logB.length;
   let lowest = Infinity;
   let highest = -Infinity;
@@ -36,12 +34,9 @@ export function fitHyperbola(logB: ArrayLike<number>, logE: ArrayLike<number>, s
   }
   const [from, to] = [lowest - REACH, highest + REACH];
   let current = profile(logB, logE, from);
-  if (start !== undefined) current = profile(logB, logE, Math.min(Math.max(start, from), to));
-  else {
-    for (let k = 1; k <= SEARCH; k++) {
-      const tried = profile(logB, logE, from + ((to - from) * k) / SEARCH);
-      if (tried.sumOfSquares < current.sumOfSquares) current = tried;
-    }
+  for (let k = 1; k <= SEARCH; k++) {
+    const tried = profile(logB, logE, from + ((to - from) * k) / SEARCH);
+    if (tried.sumOfSquares < current.sumOfSquares) current = tried;
   }
   let settled = false;
   for (let step = 0; step < 60 && !settled; step++) {
@@ -100,7 +95,6 @@ function profile(logB: ArrayLike<number>, logE: ArrayLike<number>, logBcrit: num
     logEmin: mean,
     logBcrit,
     residuals,
-    leverages: shares.map((share) => Math.min(1, 1 / count + (square > 0 ? share ** 2 / square : 0))),
     variance: square > 0 ? 1 / square : Infinity,
     sumOfSquares,
     step: square > 0 ? -product / square : 0,

@@ -73,9 +73,8 @@ export function fitTiedHyperbolas(
 }
 
 /**
- * For each run the change that leaving it out of the linearised fit would make to (height, slope), times minus one, and
- * its residuals as if it had had no part in the fit: (1 − H_rr)⁻¹·e_r with H_rr its block of the hat matrix (the cluster
- * form of HC3, Bell & McCaffrey, Survey Methodology 28, 2002). Keyed by run, residuals in the order of its points.
+ * Residuals as if each point's run had had no part in the fit: (1 − H_rr)⁻¹·e_r with H_rr the run's block of the hat
+ * matrix (the cluster form of HC3: Bell & McCaffrey, Survey Methodology 28, 2002). One per point.
  */
 export function withoutOwnRun(fit: TiedHyperbolas, points: readonly TiedPoint[]): Float64Array {
   const { gradients, residuals, inverse } = fit;

@@ -5,8 +5,9 @@ import { criticalBatchSentence } from './critical-batch-sentences.ts';
 import { groupBy, type RunCurve, type RunCurves } from './run-curves.ts';
 import { firstFallTo, smoothCurve, type SmoothCurve } from './smooth-curve.ts';
 
-/** Losses at which two batches are compared. */
-const COMPARED = 5;
+/** Losses at which the batches of a size are compared, and how many of those that a batch reaches count: the lowest. */
+const LEVELS = 30;
+const COMPARED = 9;
 
 /** For each curve the reason why it is left out, or undefined. */
 export function reasonsToLeave({ curves, ratesTried }: RunCurves): (Sentence | undefined)[] {
@@ -24,11 +25,8 @@ export function reasonsToLeave({ curves, ratesTried }: RunCurves): (Sentence | u
       if (edge) for (const index of kept) reasons[index] = criticalBatchSentence.rateAtEdge;
       return { B, kept: edge ? [] : kept };
     });
-    const compared = batches.filter(({ kept }) => kept.length > 0).sort((a, b) => a.B - b.B);
-    compared.forEach((small, i) => {
-      const beaten = compared.slice(i + 1).some((large) => cheaper(curves, smooth, large, small));
-      if (beaten) for (const index of small.kept) reasons[index] = criticalBatchSentence.belowMostEfficient;
-    });
+    const ready = batches.filter(({ kept }) => kept.length > 0).sort((a, b) => a.B - b.B);
+    for (const index of belowMostEfficient(smooth, ready)) reasons[index] = criticalBatchSentence.belowMostEfficient;
   }
   return reasons;
 }
@@ -45,25 +43,31 @@ function bestRate(curves: readonly RunCurve[], smooth: readonly (SmoothCurve | u
   return rates.reduce((best, rate) => (lossOf(rate) < lossOf(best) ? rate : best));
 }
 
-/** Whether `first` needs fewer tokens than `second` on average over the later losses that both reach. */
-function cheaper(
-  curves: readonly RunCurve[],
+/**
+ * Curves of batches that are smaller than the most token-efficient one, at more than half of the losses (the lower ones)
+ * that they reach.
+ * @param batches of one size, ascending B
+ */
+function belowMostEfficient(
   smooth: readonly (SmoothCurve | undefined)[],
-  first: { B: number; kept: readonly number[] },
-  second: { B: number; kept: readonly number[] },
-): boolean {
-  const both = [...first.kept, ...second.kept].map((index) => smooth[index]!);
-  const top = Math.min(...both.map(({ grid }) => grid[0]));
-  const bottom = Math.max(...both.map(({ grid }) => grid.reduce((least, value) => Math.min(least, value), Infinity)));
-  if (!(top > bottom)) return false;
-  let difference = 0;
-  for (let k = 0; k < COMPARED; k++) {
-    const level = bottom + ((top - bottom) * (k + 0.5)) / (2 * COMPARED);
-    const tokens = ({ B, kept }: { B: number; kept: readonly number[] }): number =>
-      kept.reduce((sum, index) => sum + (firstFallTo(smooth[index]!, level) ?? NaN) + Math.log(B), 0) / kept.length;
-    difference += tokens(first) - tokens(second);
+  batches: readonly { readonly B: number; readonly kept: readonly number[] }[],
+): number[] {
+  if (batches.length < 2) return [];
+  const all = batches.flatMap(({ kept }) => kept.map((index) => smooth[index]!.grid));
+  const top = all.reduce((most, grid) => Math.max(most, grid[0]), -Infinity);
+  const bottom = all.reduce((least, grid) => grid.reduce((low, value) => Math.min(low, value), least), Infinity);
+  const below = batches.map((): boolean[] => []);
+  for (let k = 0; k < LEVELS; k++) {
+    const level = bottom + ((top - bottom) * (k + 0.5)) / LEVELS;
+    const tokens = batches.map(
+      ({ B, kept }) => kept.reduce((sum, index) => sum + (firstFallTo(smooth[index]!, level) ?? NaN), 0) / kept.length + Math.log(B),
+    );
+    const cheapest = tokens.reduce((best, value, i) => (value < (tokens[best] ?? Infinity) ? i : best), -1);
+    tokens.forEach((value, i) => {
+      if (!Number.isNaN(value) && below[i].length < COMPARED) below[i].push(i < cheapest);
+    });
   }
-  return difference < 0;
+  return batches.flatMap(({ kept }, i) => (2 * below[i].filter(Boolean).length > below[i].length ? kept : []));
 }
 
 const slowerRate: Sentence = {

@@ -57,10 +57,11 @@ const MOST_POINTS = 20_000;
 /** Points on which the starts are compared. */
 const MOST_FOR_STARTS = 400;
 const STARTS = 4;
+const STEPS_TO_COMPARE = 10;
 
 const CONSTANTS = 6;
 
-/** A log of the size term with a relative error of α_N above this is not an estimate. */
+/** An α_N with a relative standard error above this is not an estimate. */
 const LARGEST_RELATIVE_ERROR = 0.5;
 
 /** Fits the law to curves (rows of one `run`), or to final losses of each size and batch at several lengths. */
@@ -155,13 +156,14 @@ function search(curves: readonly RunCurve[], points: readonly TrajectoryPoint[],
   const coarse = trajectoryProblem(few, centre);
   let best: CurveFit | undefined;
   for (const start of trajectoryStarts(few, centre, STARTS)) {
-    const fit = fitCurve({ ...coarse, start, rounds: 0, steps: 60 });
+    const fit = fitCurve({ ...coarse, start, rounds: 0, steps: STEPS_TO_COMPARE });
     if (best === undefined || fit.sumOfSquares < best.sumOfSquares) best = fit;
   }
   if (best === undefined) return undefined;
+  const problem = trajectoryProblem(points, centre);
+  const direct = fitCurve({ ...problem, start: best.parameters, rounds: 0, steps: 80 });
   // Gauss–Newton stops short in a bent valley now and then; the library's damped steps get past it.
-  const rounds = best.status === 'not converged' ? 6 : 0;
-  return fitCurve({ ...trajectoryProblem(points, centre), start: best.parameters, rounds, steps: 80 });
+  return direct.status === 'not converged' ? fitCurve({ ...problem, start: direct.parameters, steps: 80 }) : direct;
 }
 
 function named({
@@ -251,11 +253,11 @@ function oneSided(logBatch: number, points: readonly TrajectoryPoint[]): DesignP
   return criticalBatchSentence.oneSided(logBatch > middle ? 'larger' : 'smaller');
 }
 
-/** The points of all curves; of very many, means over neighbours. */
+/** The points of all curves; of very many, means over neighbours in each curve, and of very many curves a regular selection. */
 function thinnedPoints(curves: readonly RunCurve[], most: number): TrajectoryPoint[] {
   const total = curves.reduce((sum, { rows }) => sum + rows.length, 0);
   const together = Math.max(1, Math.ceil(total / most));
-  return curves.flatMap((curve, run) => {
+  const points = curves.flatMap((curve, run) => {
     const count = Math.max(Math.min(curve.rows.length, 4), Math.ceil(curve.rows.length / together));
     return Array.from({ length: count }, (_, k): TrajectoryPoint => {
       const from = Math.floor((k * curve.rows.length) / count);
@@ -264,6 +266,8 @@ function thinnedPoints(curves: readonly RunCurve[], most: number): TrajectoryPoi
       return { run, logN: Math.log(curve.N!), logB: Math.log(curve.B), logS: mean(curve.logS), logLoss: mean(curve.logLoss) };
     });
   });
+  const stride = Math.max(1, Math.ceil(points.length / (2 * most)));
+  return stride === 1 ? points : points.filter((_, i) => i % stride === 0);
 }
 
 /** log loss − log fitted of every row of the curves, in the order of the rows. */
