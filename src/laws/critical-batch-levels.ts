@@ -8,6 +8,7 @@ import type { FitStatus } from './fit.ts';
 import { fitHyperbola, type Hyperbola } from './hyperbola.ts';
 import { groupBy, type RunCurve, type RunCurves } from './run-curves.ts';
 import { firstFallTo, smoothCurve, type SmoothCurve } from './smooth-curve.ts';
+import { belowMostEfficient, type BatchOfSize } from './token-efficient.ts';
 
 /** One run at one level of loss. */
 export interface LevelPoint {
@@ -57,8 +58,11 @@ export const LEAST_BATCH_RATIO = 3;
 /** Levels lie where at least this share of the batches (and the fewest that a hyperbola needs) pass. */
 const SHARE_OF_BATCHES = 0.4;
 
-/** A log B_crit with a standard error above this (a factor of about 3 either way) is not an estimate. */
-export const LARGEST_ERROR = 1.1;
+/** A log B_crit with a standard error above this (a factor of about 3 either way) says little at one level. */
+const LARGEST_ERROR = 1.1;
+
+/** A B_crit whose 95 % interval reaches more than this factor either way, at the middle loss, is not an estimate. */
+export const WIDEST_FACTOR = 10;
 
 /** Levels at which each size is looked at, and their hyperbolas. */
 export function criticalBatchLevels({ curves, ratesTried }: RunCurves, count: number | readonly number[]): LevelSearch {
@@ -95,15 +99,25 @@ function levelsOf(
   count: number | readonly number[],
 ): number[] {
   if (typeof count !== 'number') return [...count].map(Math.log).sort((a, b) => b - a);
-  const ranges = [...groupBy(members, (index) => curves[index].B).values()].map((group) => ({
-    start: Math.max(...group.map((index) => smooth[index]!.grid[0])),
-    end: Math.min(...group.map((index) => smooth[index]!.grid.reduce((least, value) => Math.min(least, value), Infinity))),
-  }));
+  const batches = [...groupBy(members, (index) => curves[index].B)].map(([B, group]): BatchOfSize => {
+    const ofBatch = group.map((index) => smooth[index]!);
+    return {
+      B,
+      logStepsTo: (level) => {
+        const first = ofBatch.reduce((least, curve) => Math.min(least, firstFallTo(curve, level) ?? Infinity), Infinity);
+        return first === Infinity ? NaN : first;
+      },
+      from: Math.max(...ofBatch.map(({ grid }) => grid[0])),
+      to: Math.min(...ofBatch.map(({ lowest }) => lowest)),
+    };
+  });
+  const below = belowMostEfficient(batches);
+  const ranges = batches.filter((_, i) => !below.has(i));
   const most = Math.ceil(SHARE_OF_BATCHES * ranges.length);
   const wanted = Math.min(ranges.length, Math.max(LEAST_BATCHES, most)) - 1;
   if (wanted < 0) return [];
-  const top = ranges.map(({ start }) => start).sort((a, b) => b - a)[wanted];
-  const bottom = ranges.map(({ end }) => end).sort((a, b) => a - b)[wanted];
+  const top = ranges.map(({ from }) => from).sort((a, b) => b - a)[wanted];
+  const bottom = ranges.map(({ to }) => to).sort((a, b) => a - b)[wanted];
   if (!(top > bottom)) return [];
   return Array.from({ length: count }, (_, k) => top - ((top - bottom) * (k + 0.5)) / count);
 }
@@ -187,12 +201,26 @@ type Judgement = Pick<CriticalBatchLevel, 'status' | 'message'>;
 function judge(points: readonly LevelPoint[], hyperbola: Hyperbola | undefined, variance: number): Judgement {
   const problem = designProblem(points);
   if (problem !== undefined || hyperbola === undefined) return problem!;
-  const middle = points.reduce((sum, { B }) => sum + Math.log(B), 0) / points.length;
-  const side = hyperbola.logBcrit > middle ? 'larger' : 'smaller';
   if (hyperbola.status === 'not converged') return { status: 'not converged', message: criticalBatchSentence.levelNotConverged };
   const uncertain = Math.sqrt(variance * hyperbola.variance) > LARGEST_ERROR;
-  if (hyperbola.status === 'bound hit' || uncertain) return { status: 'not identified', message: criticalBatchSentence.oneSided(side) };
+  if (hyperbola.status === 'bound hit' || uncertain) {
+    return {
+      status: 'not identified',
+      message: whyUncertain(
+        hyperbola.logBcrit,
+        points.map(({ B }) => Math.log(B)),
+      ),
+    };
+  }
   return { status: 'converged', message: criticalBatchSentence.level(Math.exp(hyperbola.logBcrit)) };
+}
+
+/** What to run next when a critical batch is too uncertain: batches on its side of those run, or more of them. */
+export function whyUncertain(logBcrit: number, logB: readonly number[]): Sentence {
+  const low = logB.reduce((least, value) => Math.min(least, value), Infinity);
+  const high = logB.reduce((most, value) => Math.max(most, value), -Infinity);
+  if (logBcrit > high) return criticalBatchSentence.oneSided('larger');
+  return logBcrit < low ? criticalBatchSentence.oneSided('smaller') : criticalBatchSentence.tooNoisy;
 }
 
 function designProblem(points: readonly LevelPoint[]): Judgement | undefined {

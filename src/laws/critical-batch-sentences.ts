@@ -43,6 +43,10 @@ export const criticalBatchSentence = {
           en: 'Not identified: every batch needs nearly the same steps, so the critical batch lies below them all; run smaller batches.',
           zh: '无法确定：各批量所需步数几乎相同，临界批量低于所有批量；请训练更小的批量。',
         },
+  tooNoisy: {
+    en: 'Not identified: the noise between runs hides where the critical batch lies among these batches; run more seeds, or batches further apart.',
+    zh: '无法确定：训练之间的噪声掩盖了临界批量在这些批量中的位置；请增加随机种子，或拉大批量的跨度。',
+  } as Sentence,
   level: (batch: number): Sentence => ({
     en: `The critical batch is ${shortNumber(batch)} tokens at this loss.`,
     zh: `在此损失处临界批量为 ${shortNumber(batch)} 个词元。`,

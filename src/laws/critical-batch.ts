@@ -7,7 +7,8 @@ import {
   criticalBatchLevels,
   LEAST_BATCHES,
   LEAST_BATCH_RATIO,
-  LARGEST_ERROR,
+  WIDEST_FACTOR,
+  whyUncertain,
   type CriticalBatchLevel,
   type LevelSearch,
 } from './critical-batch-levels.ts';
@@ -18,8 +19,8 @@ import type { Random } from './random.ts';
 import { weightedLeastSquares } from './regression.ts';
 import { groupBy, runCurves, type RunCurve } from './run-curves.ts';
 import { sentences } from './sentences.ts';
-import { intervalFromSamples, withoutInterval } from './statistics.ts';
-import { fitTiedHyperbolas, withoutOwnRun, type TiedHyperbolas, type TiedPoint } from './tied-hyperbolas.ts';
+import { intervalFromSamples, studentQuantile, withoutInterval } from './statistics.ts';
+import { fitTiedHyperbolas, heightError, withoutOwnRun, type TiedHyperbolas, type TiedPoint } from './tied-hyperbolas.ts';
 
 /** B_crit(L) = Bstar/L^{1/alphaB}, in tokens, L in nats per token. */
 export type CriticalBatchParameter = 'Bstar' | 'alphaB';
@@ -88,14 +89,14 @@ export function fitCriticalBatch(table: readonly RunRow[], options: CriticalBatc
     level.points.map(({ curve, B, E }): TiedPoint => ({ level: l, run: curve, logB: Math.log(B), logE: Math.log(E) })),
   );
   const fit = fitTiedHyperbolas(points, losses, startOf(good, losses));
-  const unfit = judge(fit, points, good);
-  if (unfit !== undefined) return refuse(unfit);
   const { height, slope } = fit;
 
   const runs = new Set(points.map(({ run }) => run));
   const sizes = new Set(good.map(({ N }) => N)).size;
   // Each size spends a run on its own E_min, all together two on B_crit; the points of one run are one observation.
   const degreesOfFreedom = Math.max(1, runs.size - sizes - 2);
+  const unfit = judge(fit, points, degreesOfFreedom);
+  if (unfit !== undefined) return refuse(unfit);
   const { resamples = 1000 } = bootstrap;
   const {
     samples,
@@ -196,16 +197,17 @@ function startOf(levels: readonly ReadyLevel[], losses: readonly number[]): { he
 }
 
 /** Why a tied fit is no estimate. */
-function judge(fit: TiedHyperbolas, points: readonly TiedPoint[], levels: readonly ReadyLevel[]): DesignProblem | undefined {
-  const middle = points.reduce((sum, { logB }) => sum + logB, 0) / points.length;
-  const oneSided: DesignProblem = {
+function judge(fit: TiedHyperbolas, points: readonly TiedPoint[], degreesOfFreedom: number): DesignProblem | undefined {
+  const uncertain: DesignProblem = {
     status: 'not identified',
-    message: criticalBatchSentence.oneSided(fit.height > middle ? 'larger' : 'smaller'),
+    message: whyUncertain(
+      fit.height,
+      points.map(({ logB }) => logB),
+    ),
   };
-  if (fit.inverse === undefined) return oneSided;
+  if (fit.inverse === undefined) return uncertain;
   if (fit.status === 'not converged') return { status: 'not converged', message: sentences.notConverged };
-  const variance = fit.sumOfSquares / Math.max(1, points.length - levels.length - 2);
-  if (Math.sqrt(variance * fit.inverse[0]) > LARGEST_ERROR) return oneSided;
+  if (studentQuantile(0.95, degreesOfFreedom) * heightError(fit, points) > Math.log(WIDEST_FACTOR)) return uncertain;
   return fit.slope > 0 ? undefined : { status: 'not identified', message: criticalBatchSentence.notRising };
 }
 

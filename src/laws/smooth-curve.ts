@@ -13,12 +13,14 @@ export interface SmoothCurve {
   readonly scatter: number;
   /** Curve values on the regular grid on which crossings are looked for. */
   readonly grid: Float64Array;
+  /** The lowest of them. */
+  readonly lowest: number;
 }
 
 /** Fewer different x than this are joined by a cubic through the points: there is nothing to smooth with. */
 const LEAST_TO_SMOOTH = 8;
 
-const HIGHEST_DEGREE = 10;
+const HIGHEST_DEGREE = 14;
 const GRID = 200;
 
 /** Points thinned to at most this many, by means over equal stretches of log x: a curve of 100,000 points has no more shape than that. */
@@ -57,7 +59,7 @@ export function firstFallTo(curve: SmoothCurve, level: number): number | undefin
 
 function onGrid(from: number, to: number, at: (x: number) => number, scatter: number): SmoothCurve {
   const grid = Float64Array.from({ length: GRID + 1 }, (_, i) => at(i === GRID ? to : from + ((to - from) * i) / GRID));
-  return { from, to, at, scatter, grid };
+  return { from, to, at, scatter, grid, lowest: grid.reduce((least, value) => Math.min(least, value), Infinity) };
 }
 
 /** Sorted logarithms; means over equal stretches of log x where there are very many. */

@@ -108,6 +108,19 @@ export function withoutOwnRun(fit: TiedHyperbolas, points: readonly TiedPoint[])
   return freed;
 }
 
+/** Standard error of the height (log B_crit at the centre) when the points of one run err together. */
+export function heightError(fit: TiedHyperbolas, points: readonly TiedPoint[]): number {
+  const { gradients, inverse } = fit;
+  if (inverse === undefined) return Infinity;
+  const freed = withoutOwnRun(fit, points);
+  const byRun = new Map<number, number>();
+  points.forEach(({ run }, i) => {
+    const change = (inverse[0] * gradients[i][0] + inverse[1] * gradients[i][1]) * freed[i];
+    byRun.set(run, (byRun.get(run) ?? 0) + change);
+  });
+  return Math.sqrt([...byRun.values()].reduce((sum, change) => sum + change ** 2, 0));
+}
+
 function evaluate(
   points: readonly TiedPoint[],
   losses: ArrayLike<number>,

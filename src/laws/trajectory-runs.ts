@@ -4,10 +4,7 @@ import type { Sentence } from '../messages/sentence.ts';
 import { criticalBatchSentence } from './critical-batch-sentences.ts';
 import { groupBy, type RunCurve, type RunCurves } from './run-curves.ts';
 import { firstFallTo, smoothCurve, type SmoothCurve } from './smooth-curve.ts';
-
-/** Losses at which the batches of a size are compared, and how many of those that a batch reaches count: the lowest. */
-const LEVELS = 30;
-const COMPARED = 9;
+import { belowMostEfficient, type BatchOfSize } from './token-efficient.ts';
 
 /** For each curve the reason why it is left out, or undefined. */
 export function reasonsToLeave({ curves, ratesTried }: RunCurves): (Sentence | undefined)[] {
@@ -25,8 +22,9 @@ export function reasonsToLeave({ curves, ratesTried }: RunCurves): (Sentence | u
       if (edge) for (const index of kept) reasons[index] = criticalBatchSentence.rateAtEdge;
       return { B, kept: edge ? [] : kept };
     });
-    const ready = batches.filter(({ kept }) => kept.length > 0).sort((a, b) => a.B - b.B);
-    for (const index of belowMostEfficient(smooth, ready)) reasons[index] = criticalBatchSentence.belowMostEfficient;
+    const ready = batches.filter(({ kept }) => kept.length > 0);
+    for (const below of belowMostEfficient(ready.map((batch) => batchOf(smooth, batch))))
+      for (const index of ready[below].kept) reasons[index] = criticalBatchSentence.belowMostEfficient;
   }
   return reasons;
 }
@@ -43,31 +41,15 @@ function bestRate(curves: readonly RunCurve[], smooth: readonly (SmoothCurve | u
   return rates.reduce((best, rate) => (lossOf(rate) < lossOf(best) ? rate : best));
 }
 
-/**
- * Curves of batches that are smaller than the most token-efficient one, at more than half of the losses (the lower ones)
- * that they reach.
- * @param batches of one size, ascending B
- */
-function belowMostEfficient(
-  smooth: readonly (SmoothCurve | undefined)[],
-  batches: readonly { readonly B: number; readonly kept: readonly number[] }[],
-): number[] {
-  if (batches.length < 2) return [];
-  const all = batches.flatMap(({ kept }) => kept.map((index) => smooth[index]!.grid));
-  const top = all.reduce((most, grid) => Math.max(most, grid[0]), -Infinity);
-  const bottom = all.reduce((least, grid) => grid.reduce((low, value) => Math.min(low, value), least), Infinity);
-  const below = batches.map((): boolean[] => []);
-  for (let k = 0; k < LEVELS; k++) {
-    const level = bottom + ((top - bottom) * (k + 0.5)) / LEVELS;
-    const tokens = batches.map(
-      ({ B, kept }) => kept.reduce((sum, index) => sum + (firstFallTo(smooth[index]!, level) ?? NaN), 0) / kept.length + Math.log(B),
-    );
-    const cheapest = tokens.reduce((best, value, i) => (value < (tokens[best] ?? Infinity) ? i : best), -1);
-    tokens.forEach((value, i) => {
-      if (!Number.isNaN(value) && below[i].length < COMPARED) below[i].push(i < cheapest);
-    });
-  }
-  return batches.flatMap(({ kept }, i) => (2 * below[i].filter(Boolean).length > below[i].length ? kept : []));
+/** A batch by the curves kept of it: the mean of log steps over its seeds. */
+function batchOf(smooth: readonly (SmoothCurve | undefined)[], { B, kept }: { B: number; kept: readonly number[] }): BatchOfSize {
+  const seeds = kept.map((index) => smooth[index]!);
+  return {
+    B,
+    logStepsTo: (level) => seeds.reduce((sum, seed) => sum + (firstFallTo(seed, level) ?? NaN), 0) / seeds.length,
+    from: Math.max(...seeds.map(({ grid }) => grid[0])),
+    to: Math.min(...seeds.map(({ lowest }) => lowest)),
+  };
 }
 
 const slowerRate: Sentence = {

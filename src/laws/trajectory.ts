@@ -5,7 +5,7 @@
 // batches of one size. Small runs neither converge nor reach such a batch, so that order gives the start here and all
 // six constants are then fitted together to every point.
 import { bootstrapParameters, type BootstrapOptions } from './bootstrap.ts';
-import { LARGEST_ERROR } from './critical-batch-levels.ts';
+import { WIDEST_FACTOR, whyUncertain } from './critical-batch-levels.ts';
 import { criticalBatchSentence } from './critical-batch-sentences.ts';
 import { reciprocal } from './critical-batch.ts';
 import { enoughPoints, firstProblem, LEAST_RATIO, notTied, refused, wideEnough, type DesignProblem } from './design.ts';
@@ -13,7 +13,7 @@ import type { Estimate, Fit, FitStatus, LeftOut, RunRow } from './fit.ts';
 import { fitCurve, type CurveFit } from './levenberg.ts';
 import { groupBy, runCurves, type RunCurve } from './run-curves.ts';
 import { sentences } from './sentences.ts';
-import { intervalFromSamples, withoutInterval } from './statistics.ts';
+import { intervalFromSamples, studentQuantile, withoutInterval } from './statistics.ts';
 import type { TrajectoryConstants } from './trajectory-forms.ts';
 import {
   boundHit,
@@ -61,9 +61,6 @@ const STEPS_TO_COMPARE = 10;
 
 const CONSTANTS = 6;
 
-/** An α_N with a relative standard error above this is not an estimate. */
-const LARGEST_RELATIVE_ERROR = 0.5;
-
 /** Fits the law to curves (rows of one `run`), or to final losses of each size and batch at several lengths. */
 export function fitTrajectory(table: readonly RunRow[], options: TrajectoryOptions = {}): TrajectoryFit {
   const { warmup = DEFAULT_WARMUP, bootstrap = {} } = options;
@@ -96,11 +93,11 @@ export function fitTrajectory(table: readonly RunRow[], options: TrajectoryOptio
     points.map(({ run }) => run),
   );
   if (changes === undefined) return refuse({ status: 'not identified', message: trajectorySentence.noStart });
-  const uncertain = uncertainty(changes, solved.parameters, points);
+  const degreesOfFreedom = Math.max(1, curves.length - CONSTANTS);
+  const uncertain = uncertainty(changes, solved.parameters, points, degreesOfFreedom);
   if (uncertain !== undefined) return refuse(uncertain);
 
   const constants = constantsOf(solved.parameters, centre);
-  const degreesOfFreedom = Math.max(1, curves.length - CONSTANTS);
   const resampled: TrajectoryConstants[] = [];
   const { parameters: estimates, bootstrap: drawn } = bootstrapParameters<Exclude<TrajectoryParameter, 'alphaB'> | 'power'>({
     values: named(constants),
@@ -235,22 +232,25 @@ function boundProblem(
   }
 }
 
-/** A constant whose error over runs is so large that it is no estimate. */
+/** A constant whose 95 % interval is so wide that it is no estimate. */
 function uncertainty(
   changes: readonly Float64Array[],
   parameters: readonly number[],
   points: readonly TrajectoryPoint[],
+  degreesOfFreedom: number,
 ): DesignProblem | undefined {
-  if (errorOverRuns(changes, WORKING.batch) > LARGEST_ERROR)
+  const half = (parameter: number): number => studentQuantile(0.95, degreesOfFreedom) * errorOverRuns(changes, parameter);
+  if (half(WORKING.batch) > Math.log(WIDEST_FACTOR))
     return { status: 'not identified', message: oneSided(parameters[WORKING.batch], points) };
-  if (errorOverRuns(changes, WORKING.alphaN) > LARGEST_RELATIVE_ERROR * parameters[WORKING.alphaN])
-    return { status: 'not identified', message: trajectorySentence.sizesUncertain };
+  if (half(WORKING.alphaN) > parameters[WORKING.alphaN]) return { status: 'not identified', message: trajectorySentence.sizesUncertain };
   return undefined;
 }
 
 function oneSided(logBatch: number, points: readonly TrajectoryPoint[]): DesignProblem['message'] {
-  const middle = points.reduce((sum, { logB }) => sum + logB, 0) / points.length;
-  return criticalBatchSentence.oneSided(logBatch > middle ? 'larger' : 'smaller');
+  return whyUncertain(
+    logBatch,
+    points.map(({ logB }) => logB),
+  );
 }
 
 /** The points of all curves; of very many, means over neighbours in each curve, and of very many curves a regular selection. */
