@@ -1,0 +1,226 @@
+// Fitting in stages: the first parameters by the rows that determine them (L(N) by the most converged runs), the
+// others by all rows with the first ones held, and around again until neither moves.
+//
+// Where the rounds end, the residuals are orthogonal to one set of columns over the first stage's rows and to the
+// derivatives of the other parameters over all rows. These equations are solved together, by Newton's method with the
+// instruments Z in place of the derivatives X: Σ z·(y − f) = 0, step (ZᵀX)⁻¹Zᵀ(y − f). Without stages Z is X, and the
+// solution is least squares. A robust objective enters as weights, renewed at each step.
+import { LuDecomposition, Matrix } from 'ml-matrix';
+import { robustWeights, type Objective } from './huber.ts';
+import type { Surface } from './kaplan-surfaces.ts';
+
+/** Rows to be fitted by a surface. */
+export interface StagedProblem {
+  readonly surface: Surface;
+  /** Log losses. */
+  readonly y: Float64Array;
+  /**
+   * Columns whose orthogonality to the residuals determines the first parameters, in place of their derivatives:
+   * `columns` values a row, zero for rows that are not of the first stage. None: all by their derivatives.
+   */
+  readonly firstStage?: { readonly columns: number; readonly values: Float64Array } | undefined;
+  readonly objective: Objective;
+}
+
+/** Where the stages settled. */
+export interface StagedFit {
+  /** `not converged`: too many steps, or equations that do not determine the parameters. */
+  readonly status: 'converged' | 'not converged';
+  readonly parameters: readonly number[];
+  /** Observed − fitted. */
+  readonly residuals: Float64Array;
+  /** Robust weights at the end; all one for `ls`. */
+  readonly weights: Float64Array;
+}
+
+/** Steps at most; a robust objective's weights settle slowly. */
+const STEPS = { ls: 60, huber: 400, lad: 400 } as const;
+
+/** |r| below this counts as this in the weights of least absolute deviations, in units of log loss. */
+const LEAST_DEVIATION = 1e-9;
+
+/** Solves the stages from `start`. @param tolerance largest step, relative to 1 + |parameter|, at which it has settled */
+export function fitStages(problem: StagedProblem, start: readonly number[], tolerance = 1e-12): StagedFit {
+  const { surface, y, objective } = problem;
+  const { rows, size } = surface;
+  const derivatives = new Float64Array(rows * size);
+  const fitted = new Float64Array(rows);
+  const residuals = new Float64Array(rows);
+  let parameters = [...start];
+  let weights: Float64Array = new Float64Array(rows).fill(1);
+  const robust = objective.name !== 'ls';
+  let floor = robust ? Infinity : 0;
+  let before = sumOfSquaresAt(surface, y, parameters, fitted);
+  if (!Number.isFinite(before)) return { status: 'not converged', parameters, residuals: residuals.fill(NaN), weights };
+  const enough = robust ? Math.max(tolerance, 1e-9) : tolerance;
+  for (let step = 0; step < STEPS[objective.name]; step++) {
+    surface.evaluate(parameters, fitted, derivatives);
+    let largest = 0;
+    for (let i = 0; i < rows; i++) {
+      residuals[i] = y[i] - fitted[i];
+      largest = Math.max(largest, Math.abs(residuals[i]));
+    }
+    if (robust) {
+      // The smoothing of |r| near zero is tightened as the fit settles, so that no row is locked in early.
+      floor = Math.max(LEAST_DEVIATION, Math.min(floor / 2, largest));
+      weights = normalised(robustWeights(objective, residuals, undefined, floor));
+    }
+    const direction = solveSquare(
+      crossProduct(problem, derivatives, weights, 0, rows),
+      projection(problem, derivatives, weights, residuals, 0, rows),
+    );
+    if (direction === undefined) break;
+    let shrink = 1;
+    let candidate = parameters;
+    let sum = Infinity;
+    // Far from the solution a whole step can leave the domain or the data: halved until it does neither.
+    for (let halving = 0; halving < 20; halving++, shrink /= 2) {
+      candidate = parameters.map((value, k) => value + shrink * direction[k]);
+      sum = sumOfSquaresAt(surface, y, candidate, fitted);
+      if (sum <= 4 * before + 1e-20 * rows) break;
+    }
+    if (!Number.isFinite(sum)) break;
+    const moved = parameters.reduce((most, value, k) => Math.max(most, Math.abs(candidate[k] - value) / (1 + Math.abs(value))), 0);
+    parameters = candidate;
+    before = sum;
+    if (shrink === 1 && moved <= enough && (objective.name !== 'lad' || floor <= LEAST_DEVIATION)) {
+      return { status: 'converged', parameters, residuals: residualsAt(surface, y, parameters), weights };
+    }
+  }
+  return { status: 'not converged', parameters, residuals: residualsAt(surface, y, parameters), weights };
+}
+
+/** How a staged fit answers when the residuals of one run change: the ground of its intervals. */
+export interface RunInfluence {
+  /** Residuals with what the fit takes out of them put back, half way to the errors of predicting each run from the others. */
+  readonly residuals: Float64Array;
+  /** First-order change of the parameters, `size` values a run, when a run's errors of `residuals` are added once more. */
+  readonly shifts: Float64Array;
+  /** (ZᵀX), for parameters held elsewhere to be passed on. */
+  readonly derivatives: Float64Array;
+}
+
+/**
+ * A run that pulls the fit most shrinks its own residuals most. The errors of predicting it from the others,
+ * r + X_g(M − M_g)⁻¹Z_gᵀr with M = ZᵀX, overstate as much as r understates; half way is unbiased to first order in
+ * the leverage, as r/√(1 − h) is for single rows (Davison & Hinkley, Bootstrap Methods and their Application, 1997, eq. 6.9).
+ * @param groups rows of each run, as ranges [start, end) of consecutive rows
+ */
+export function runInfluence(problem: StagedProblem, fit: StagedFit, groups: readonly (readonly [number, number])[]): RunInfluence {
+  const { surface } = problem;
+  const { rows, size } = surface;
+  const derivatives = new Float64Array(rows * size);
+  surface.evaluate(fit.parameters, new Float64Array(rows), derivatives);
+  const whole = crossProduct(problem, derivatives, fit.weights, 0, rows);
+  const residuals = Float64Array.from(fit.residuals);
+  const shifts = new Float64Array(groups.length * size);
+  const largest = residuals.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  groups.forEach(([start, end], g) => {
+    const own = crossProduct(problem, derivatives, fit.weights, start, end);
+    const pull = projection(problem, derivatives, fit.weights, fit.residuals, start, end);
+    const change = solveSquare(
+      whole.map((value, k) => value - own[k]),
+      pull,
+    );
+    if (change !== undefined) {
+      const put = new Float64Array(end - start);
+      let most = 0;
+      for (let i = start; i < end; i++) {
+        for (let k = 0; k < size; k++) put[i - start] += derivatives[i * size + k] * change[k];
+        most = Math.max(most, Math.abs(put[i - start]));
+      }
+      // Without this run the fit may hang in the air: then its residuals stay as they are.
+      if (most <= 10 * largest) for (let i = start; i < end; i++) residuals[i] += put[i - start] / 2;
+    }
+    const shift = solveSquare(whole, projection(problem, derivatives, fit.weights, residuals, start, end));
+    if (shift !== undefined) shifts.set(shift, g * size);
+  });
+  return { residuals, shifts, derivatives };
+}
+
+/** First-order change of a held fit's parameters per unit change of each held one: −(ZᵀX)⁻¹ZᵀH, `size` rows. */
+export function answerToHeld(problem: StagedProblem, fit: StagedFit, heldDerivatives: readonly Float64Array[]): readonly Float64Array[] {
+  const { rows, size } = problem.surface;
+  const derivatives = new Float64Array(rows * size);
+  problem.surface.evaluate(fit.parameters, new Float64Array(rows), derivatives);
+  const whole = crossProduct(problem, derivatives, fit.weights, 0, rows);
+  return heldDerivatives.map((column) => {
+    const solved = solveSquare(whole, projection(problem, derivatives, fit.weights, column, 0, rows));
+    return solved === undefined ? new Float64Array(size).fill(NaN) : solved.map((value) => -value);
+  });
+}
+
+function residualsAt(surface: Surface, y: Float64Array, parameters: readonly number[]): Float64Array {
+  const fitted = new Float64Array(surface.rows);
+  surface.evaluate(parameters, fitted);
+  return fitted.map((value, i) => y[i] - value);
+}
+
+function sumOfSquaresAt(surface: Surface, y: Float64Array, parameters: readonly number[], fitted: Float64Array): number {
+  surface.evaluate(parameters, fitted);
+  let sum = 0;
+  for (let i = 0; i < y.length; i++) sum += (y[i] - fitted[i]) ** 2;
+  return Number.isNaN(sum) ? Infinity : sum;
+}
+
+/** Weights with mean one: their scale means nothing, and least absolute deviations would otherwise overflow. */
+function normalised(weights: Float64Array): Float64Array {
+  let sum = 0;
+  for (const weight of weights) sum += weight;
+  return weights.map((weight) => (weight * weights.length) / sum);
+}
+
+/** Column k of the instruments at row i. */
+function instrument({ firstStage, surface }: StagedProblem, derivatives: Float64Array, i: number, k: number): number {
+  return firstStage !== undefined && k < firstStage.columns
+    ? firstStage.values[i * firstStage.columns + k]
+    : derivatives[i * surface.size + k];
+}
+
+/** Σ weight·z·xᵀ over rows [start, end), row after row. */
+function crossProduct(problem: StagedProblem, derivatives: Float64Array, weights: Float64Array, start: number, end: number): Float64Array {
+  const { size } = problem.surface;
+  const sums = new Float64Array(size * size);
+  for (let i = start; i < end; i++) {
+    for (let k = 0; k < size; k++) {
+      const z = weights[i] * instrument(problem, derivatives, i, k);
+      if (z === 0) continue;
+      for (let j = 0; j < size; j++) sums[k * size + j] += z * derivatives[i * size + j];
+    }
+  }
+  return sums;
+}
+
+/** Σ weight·z·value over rows [start, end). */
+function projection(
+  problem: StagedProblem,
+  derivatives: Float64Array,
+  weights: Float64Array,
+  values: Float64Array,
+  start: number,
+  end: number,
+): Float64Array {
+  const { size } = problem.surface;
+  const sums = new Float64Array(size);
+  for (let i = start; i < end; i++)
+    for (let k = 0; k < size; k++) sums[k] += weights[i] * instrument(problem, derivatives, i, k) * values[i];
+  return sums;
+}
+
+/** Solves a small square system, its rows scaled; undefined when it is singular. */
+function solveSquare(matrix: Float64Array, right: Float64Array): Float64Array | undefined {
+  const size = right.length;
+  const scaled = new Matrix(size, size);
+  const scaledRight = new Matrix(size, 1);
+  for (let k = 0; k < size; k++) {
+    let length = 0;
+    for (let j = 0; j < size; j++) length = Math.max(length, Math.abs(matrix[k * size + j]));
+    if (!(length > 0) || !Number.isFinite(length)) return undefined;
+    for (let j = 0; j < size; j++) scaled.set(k, j, matrix[k * size + j] / length);
+    scaledRight.set(k, 0, right[k] / length);
+  }
+  const decomposition = new LuDecomposition(scaled);
+  if (decomposition.isSingular()) return undefined;
+  const solved = Float64Array.from(decomposition.solve(scaledRight).to1DArray());
+  return solved.every(Number.isFinite) ? solved : undefined;
+}
