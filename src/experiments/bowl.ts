@@ -18,22 +18,25 @@ const seeds = (count: number): number[] => Array.from({ length: count }, (_, i) 
 /** Batches are in sequences of the context; small ones, because the best batch of a short run is a few hundred tokens at most. */
 const grids: Readonly<Record<ExperimentSize, { readonly base: RunInput; readonly axes: Axes }>> = {
   smoke: {
-    // A language of eight symbols, learned in a few hundred steps; a context of four lets batches be small enough to hurt.
-    base: { corpus: 'synthetic:symbols=8,order=1,exponent=1,tokens=65536', context: 4, validationTokens: 4096, tokens: 4096 },
+    // A language of twelve symbols, learned in a thousand steps; a context of two lets batches be small enough to hurt.
+    base: { corpus: 'synthetic:symbols=12,order=1,exponent=1,tokens=262144', context: 2, validationTokens: 8192, tokens: 8192 },
     axes: {
       shape: [shape(1, 4, 1), shape(1, 8, 1), shape(1, 16, 1)],
-      learningRate: octaves(-9, -5),
-      batchSequences: [1, 4, 16],
+      learningRate: [-11, -9.5, -8, -6.5, -5, -3.5].map((exponent) => 2 ** exponent),
+      batchSequences: [1, 4, 16, 64],
+      seed: seeds(4),
     },
   },
   minutes: {
-    base: { corpus: 'sotu', context: 32, tokens: 409_600 },
+    // Tokens are a whole number of every batch: else D would differ between the columns of a grid.
+    base: { corpus: 'sotu', context: 16, tokens: 399_360, validationTokens: 16_384 },
     axes: {
-      shape: [shape(2, 8, 1), shape(2, 16, 2), shape(2, 32, 2)],
+      // Non-embedding parameters 888, 3,792 and 15,220: each more than four times the one before.
+      shape: [shape(1, 8, 1), shape(2, 12, 2), shape(3, 20, 2)],
       learningRate: octaves(-9, -3),
-      // Six octaves in five steps: along the valley (a higher learning rate goes with a larger batch) a narrower grid is
+      // Seven octaves in five steps: along the valley (a higher learning rate goes with a larger batch) a narrower grid is
       // flatter than the noise of a seed.
-      batchSequences: [1, 3, 8, 24, 64],
+      batchSequences: [1, 4, 12, 40, 128],
       seed: seeds(2),
     },
   },

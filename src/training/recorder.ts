@@ -173,11 +173,11 @@ export class ThinnedCurve {
 }
 
 /** Share of a run's arithmetic that validation before its end may take. */
-const VALIDATION_SHARE = 0.2;
+const VALIDATION_SHARE = 0.1;
 
 /**
  * The steps (1 … S, increasing, S included) after which the held-out loss is measured: S, S/2, S/4, …, rounded up.
- * As many, from 2 to 12, as keep those before the last within about a fifth of the training's arithmetic (a held-out
+ * As many, from 2 to 12, as keep those before the last within about a tenth of the training's arithmetic (a held-out
  * token costs a third of a training token).
  */
 export function validationSteps(config: RunConfig): number[] {

@@ -87,8 +87,12 @@ export class Fits {
   schedule(): void {
     this.busy = true;
     this.#again = true;
-    if (this.#fitting || this.#timer !== undefined) return;
-    const wait = this.#lab.state === 'running' ? Math.max(WAIT, WAIT_TIMES * this.#lastTook) : 30;
+    if (this.#fitting) return;
+    const running = this.#lab.state === 'running';
+    // At rest nothing is to be waited for, whatever the wait was while runs came in.
+    if (!running) clearTimeout(this.#timer);
+    else if (this.#timer !== undefined) return;
+    const wait = running ? Math.max(WAIT, WAIT_TIMES * this.#lastTook) : 30;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       void this.#fit();
