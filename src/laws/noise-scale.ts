@@ -2,6 +2,7 @@
 // McCandlish, Kaplan, Amodei et al., "An Empirical Model of Large-Batch Training", arXiv 1812.06162, section 2 and
 // appendix A.1. With Adam it is a proxy: it was derived for plain gradient descent.
 import { InputError } from '../messages/sentence.ts';
+import { weightedLeastSquares } from './regression.ts';
 
 /** Squared gradient norms at two batch sizes, from the same parameters. */
 export interface GradientNorms {
@@ -85,4 +86,37 @@ export function updateNoiseScale(state: NoiseScale, { signal, noise }: NoiseEsti
 /** Best learning rate and largest loss drop of a step at batch B, relative to those at an infinite batch: 1/(1 + B_noise/B) (eq. 2.6, 2.7). */
 export function efficiencyAtBatch(batch: number, noiseScale: number): number {
   return 1 / (1 + noiseScale / batch);
+}
+
+/**
+ * |G|² and tr(Σ) from squared gradient norms at several batch sizes, all at the same parameters: E|G_B|² = |G|² + tr(Σ)/B
+ * (appendix A.1) is a line in 1/B. A squared norm scatters about in proportion to itself, so each is weighted by the
+ * inverse square of the line through it, twice over.
+ * @returns undefined when there are not two different batches
+ * @throws InputError for a batch that is not positive or a norm that is negative or not finite
+ */
+export function noiseOverBatches(measured: readonly { readonly batch: number; readonly squaredNorm: number }[]): NoiseEstimate | undefined {
+  for (const { batch, squaredNorm } of measured) {
+    if (!(batch > 0) || !Number.isFinite(batch) || !(squaredNorm >= 0) || !Number.isFinite(squaredNorm)) {
+      throw new InputError({
+        en: `The noise scale needs positive batches and squared gradient norms that are not negative; got ${squaredNorm} at batch ${batch}.`,
+        zh: `噪声尺度需要正的批量和非负的梯度范数平方；得到的是批量 ${batch} 处的 ${squaredNorm}。`,
+      });
+    }
+  }
+  const rows = measured.map(({ batch }) => [1, 1 / batch]);
+  const norms = measured.map(({ squaredNorm }) => squaredNorm);
+  let fit = weightedLeastSquares(rows, norms);
+  for (let round = 0; round < 2 && fit.status === 'full rank'; round++) {
+    const residuals = fit.residuals;
+    // The line may dip below zero by chance; nothing is weighted as if it were less than a thousandth of the mean.
+    const least = (1e-3 * norms.reduce((sum, value) => sum + value, 0)) / norms.length;
+    if (!(least > 0)) break;
+    fit = weightedLeastSquares(
+      rows,
+      norms,
+      norms.map((value, i) => 1 / Math.max(value - residuals[i], least) ** 2),
+    );
+  }
+  return fit.status === 'full rank' ? { signal: fit.coefficients[0], noise: fit.coefficients[1] } : undefined;
 }

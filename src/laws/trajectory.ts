@@ -5,7 +5,7 @@
 // batches of one size. Small runs neither converge nor reach such a batch, so that order gives the start here and all
 // six constants are then fitted together to every point.
 import { bootstrapParameters, type BootstrapOptions } from './bootstrap.ts';
-import { WIDEST_FACTOR, whyUncertain } from './critical-batch-levels.ts';
+import { whyUncertain } from './critical-batch-levels.ts';
 import { criticalBatchSentence } from './critical-batch-sentences.ts';
 import { reciprocal } from './critical-batch.ts';
 import { enoughPoints, firstProblem, LEAST_RATIO, notTied, refused, wideEnough, type DesignProblem } from './design.ts';
@@ -13,7 +13,8 @@ import type { Estimate, Fit, FitStatus, LeftOut, RunRow } from './fit.ts';
 import { fitCurve, type CurveFit } from './levenberg.ts';
 import { groupBy, runCurves, type RunCurve } from './run-curves.ts';
 import { sentences } from './sentences.ts';
-import { intervalFromSamples, studentQuantile, withoutInterval } from './statistics.ts';
+import { intervalFromSamples, withoutInterval } from './statistics.ts';
+import { undetermined } from './trajectory-doubt.ts';
 import type { TrajectoryConstants } from './trajectory-forms.ts';
 import {
   boundHit,
@@ -27,7 +28,7 @@ import {
 import { reasonsToLeave } from './trajectory-runs.ts';
 import { trajectorySentence } from './trajectory-sentences.ts';
 import { trajectoryStarts } from './trajectory-start.ts';
-import { changesByRun, errorOverRuns, wildDraw } from './wild-runs.ts';
+import { changesByRun, wildDraw } from './wild-runs.ts';
 
 /** Constants of the law; Nc in parameters, Sc in steps, Bstar in tokens. */
 export type TrajectoryParameter = 'alphaN' | 'Nc' | 'alphaS' | 'Sc' | 'alphaB' | 'Bstar';
@@ -94,7 +95,7 @@ export function fitTrajectory(table: readonly RunRow[], options: TrajectoryOptio
   );
   if (changes === undefined) return refuse({ status: 'not identified', message: trajectorySentence.noStart });
   const degreesOfFreedom = Math.max(1, curves.length - CONSTANTS);
-  const uncertain = uncertainty(changes, solved.parameters, points, degreesOfFreedom);
+  const uncertain = undetermined({ fit: solved, problem: curve, points, centre, changes, degreesOfFreedom });
   if (uncertain !== undefined) return refuse(uncertain);
 
   const constants = constantsOf(solved.parameters, centre);
@@ -230,20 +231,6 @@ function boundProblem(
     default:
       return hit satisfies never;
   }
-}
-
-/** A constant whose 95 % interval is so wide that it is no estimate. */
-function uncertainty(
-  changes: readonly Float64Array[],
-  parameters: readonly number[],
-  points: readonly TrajectoryPoint[],
-  degreesOfFreedom: number,
-): DesignProblem | undefined {
-  const half = (parameter: number): number => studentQuantile(0.95, degreesOfFreedom) * errorOverRuns(changes, parameter);
-  if (half(WORKING.batch) > Math.log(WIDEST_FACTOR))
-    return { status: 'not identified', message: oneSided(parameters[WORKING.batch], points) };
-  if (half(WORKING.alphaN) > parameters[WORKING.alphaN]) return { status: 'not identified', message: trajectorySentence.sizesUncertain };
-  return undefined;
 }
 
 function oneSided(logBatch: number, points: readonly TrajectoryPoint[]): DesignProblem['message'] {
