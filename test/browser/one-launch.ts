@@ -199,10 +199,9 @@ async function wordsOf(device: GPUDevice, buffer: GPUBuffer): Promise<Uint32Arra
   return words;
 }
 
-/** What the interpreter makes of a trial, in one lane. */
-export function interpret(trialOf: TrialOf, lane: number, { additions = 0 }: Setting): Outputs {
-  const { launch, values } = place(trialOf(numbersOf(lane)), {});
-  // What lies in `tokens` is the first lane's for all.
+/** What the interpreter makes of a trial. */
+export function interpret(trial: Trial, { additions = 0 }: Setting = {}): Outputs {
+  const { launch, values } = place(trial, {});
   const memory = new Map(
     [...values].map(([operand, data]) => [operand, typeof data === 'number' ? new Float64Array(operand.size) : Float64Array.from(data)]),
   );
@@ -220,7 +219,7 @@ export function interpret(trialOf: TrialOf, lane: number, { additions = 0 }: Set
 export async function expectParity(trialOf: TrialOf, setting: Setting = {}, tolerance = 1e-5): Promise<void> {
   const found = await runKernel(trialOf, setting);
   found.forEach((outputs, lane) => {
-    const wanted = interpret(trialOf, lane, setting);
+    const wanted = interpret(trialOf(numbersOf(lane)), setting);
     expect(Object.keys(outputs)).toEqual(Object.keys(wanted));
     for (const name of Object.keys(wanted)) {
       const error = largestError(outputs[name], wanted[name]);

@@ -109,6 +109,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u
 
 interface Operand {
   readonly region: ModelRegion;
+  readonly offset: number;
   readonly written: boolean;
 }
 

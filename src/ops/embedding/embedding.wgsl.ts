@@ -1,0 +1,113 @@
+// WGSL of token and position embeddings, and of their gradients in one launch.
+import { kernel, type Kernel, type Place, type Strides } from '../wgsl/kernel.ts';
+import { rowAccess } from '../wgsl/rows.ts';
+
+const THREADS = 64;
+
+/** The forward pass, as in src/plan/launches.ts. */
+export interface EmbeddingParts {
+  readonly reads: { readonly tokens: Place; readonly table: Place; readonly positions?: Place | undefined };
+  readonly writes: { readonly out: Place };
+  readonly rows: number;
+  readonly width: number;
+  readonly context: number;
+  readonly vocabulary: number;
+}
+
+/** One invocation for every four words of out. */
+export function embeddingKernel({ reads, writes, rows, width, context }: EmbeddingParts, strides: Strides): Kernel {
+  const vectors = width % 4 === 0;
+  const { load, store } = rowAccess(vectors, 'launch.width');
+  const quarters = Math.ceil(width / 4);
+  return kernel(
+    {
+      reads: { ...reads },
+      writes: { ...writes },
+      vectors,
+      threads: THREADS,
+      groups: Math.ceil((rows * quarters) / THREADS),
+      sizes: { rows, width, quarters, context },
+      body: `let i = group * ${THREADS}u + li; let row = i / launch.quarters; let c = 4u * (i % launch.quarters);
+if (row < launch.rows) {
+let token = u32(tokens1(tokensAt + row));
+var v = ${load('table', 'tableAt + token * launch.width + c', 'c')};
+${reads.positions ? `v += ${load('positions', 'positionsAt + (row % launch.context) * launch.width + c', 'c')};` : ''}
+${store('out', 'outAt + row * launch.width + c', 'c', 'v')}
+}`,
+    },
+    strides,
+  );
+}
+
+/** The backward pass. */
+export interface EmbeddingGradientParts {
+  readonly reads: { readonly tokens: Place; readonly dOut: Place };
+  readonly writes: { readonly dTable: Place; readonly dPositions?: Place | undefined };
+  readonly rows: number;
+  readonly width: number;
+  readonly context: number;
+  readonly vocabulary: number;
+}
+
+/** Rows that an invocation looks through at a time, and those of a workgroup. */
+const LOOKED = 16;
+const CHUNK = THREADS * LOOKED;
+
+/**
+ * For every token of the vocabulary a workgroup (or several, where the model is wide): its invocations look through the
+ * rows, list those of that token in order, then share them out and add them up. Positions are added up by workgroups of
+ * their own.
+ */
+export function embeddingGradientKernel(parts: EmbeddingGradientParts, strides: Strides): Kernel {
+  const { reads, writes, rows, width, context, vocabulary } = parts;
+  const vectors = width % 4 === 0;
+  const { load, store } = rowAccess(vectors, 'launch.width');
+  const quarters = Math.ceil(width / 4);
+  let across = 1;
+  while (across < quarters && across < THREADS) across *= 2;
+  const blocks = Math.ceil(quarters / across);
+  const ofTable = vocabulary * blocks;
+  const table = `{
+let token = i32(group / launch.blocks); let c = 4u * ((group % launch.blocks) * ${across}u + li % ${across}u);
+var sum = vec4f();
+for (var chunk = 0u; chunk < launch.rows; chunk += ${CHUNK}u) {
+let begin = chunk + li * ${LOOKED}u; let end = min(begin + ${LOOKED}u, launch.rows);
+var found = 0u;
+for (var row = begin; row < end; row++) { found += select(0u, 1u, tokens1(tokensAt + row) == token); }
+counts[li] = found;
+workgroupBarrier();
+var place = 0u; var total = 0u;
+for (var n = 0u; n < ${THREADS}u; n++) { place += select(0u, counts[n], n < li); total += counts[n]; }
+if (found > 0u) { for (var row = begin; row < end; row++) { if (tokens1(tokensAt + row) == token) { listed[place] = row; place++; } } }
+workgroupBarrier();
+if (c < launch.width) {
+for (var n = li / ${across}u; n < total; n += ${THREADS / across}u) { sum += ${load('dOut', 'dOutAt + listed[n] * launch.width + c', 'c')}; } }
+workgroupBarrier();
+}
+sums[li] = sum;
+workgroupBarrier();
+if (li < ${across}u && c < launch.width) {
+for (var n = li + ${across}u; n < ${THREADS}u; n += ${across}u) { sum += sums[n]; }
+${store('dTable', 'dTableAt + u32(token) * launch.width + c', 'c', 'sum', true)}
+} }`;
+  const positions = `{
+let i = (group - launch.ofTable) * ${THREADS}u + li; let place = i / launch.quarters; let c = 4u * (i % launch.quarters);
+if (place < launch.context) {
+var sum = vec4f();
+for (var row = place; row < launch.rows; row += launch.context) { sum += ${load('dOut', 'dOutAt + row * launch.width + c', 'c')}; }
+${store('dPositions', 'dPositionsAt + place * launch.width + c', 'c', 'sum', true)}
+} }`;
+  return kernel(
+    {
+      reads: { ...reads },
+      writes: { ...writes },
+      vectors,
+      threads: THREADS,
+      groups: ofTable + (writes.dPositions ? Math.ceil((context * quarters) / THREADS) : 0),
+      sizes: { rows, width, quarters, context, blocks, ofTable },
+      declarations: `var<workgroup> counts: array<u32, ${THREADS}>; var<workgroup> listed: array<u32, ${CHUNK}>; var<workgroup> sums: array<vec4f, ${THREADS}>;`,
+      body: writes.dPositions ? `if (group < launch.ofTable) ${table} else ${positions}` : table,
+    },
+    strides,
+  );
+}
