@@ -1,6 +1,7 @@
 // The arguments of `lab fit`: read, checked, and refused in one sentence.
 import { parseArgs } from 'node:util';
 import { InputError, type Locale } from '../messages/sentence.ts';
+import type { CriticalBatchConstants } from '../laws/critical-batch-forms.ts';
 import { CHINCHILLA_DELTA, type Objective } from '../laws/huber.ts';
 import { TABLE_COLUMNS, type TableColumn } from '../laws/table.ts';
 
@@ -10,6 +11,7 @@ export const LAW_NAMES = [
   'step-law',
   'three-term',
   'power',
+  'kaplan',
   'chinchilla',
   'isoflop',
   'envelope',
@@ -35,6 +37,8 @@ export interface FitArguments {
   /** `step-law`; undefined: the plateau where the grid resolves it, else the vertex. */
   readonly method: 'plateau' | 'vertex' | undefined;
   readonly keepEdges: boolean;
+  /** `kaplan`: constants of B_crit(L), or none; undefined: those published. */
+  readonly criticalBatch: CriticalBatchConstants | 'none' | undefined;
   /** Which count of our own JSON Lines is N. */
   readonly count: string;
   readonly language: Locale;
@@ -56,6 +60,9 @@ FILE  a table of runs: comma- or tab-separated with a header line, or JSON Lines
 --method plateau|vertex   step-law: the published recipe, or through the vertices of bowls
                           (default: the recipe where the grid resolves its plateaus)
 --keep-edges              step-law: keep cells whose optimum is at the edge of their grid
+--critical-batch 2e8,0.21  kaplan: B_* (tokens) and alpha_B of B_crit(L) = B_* / L^(1/alpha_B) behind S_min and C_min;
+                          none to take S and C as they are (default: as published for WebText2,
+                          Kaplan et al. 2020, section 5.1)
 --count nonEmbedding      which count of this lab's own runs is N: nonEmbedding or total
 --language en|zh          language of messages`;
 
@@ -85,6 +92,7 @@ export function readFitArguments(args: readonly string[]): FitArguments {
     floor: readFloor(values.floor),
     method: oneOf('method', values.method, ['plateau', 'vertex']),
     keepEdges: values['keep-edges'] ?? false,
+    criticalBatch: readCriticalBatch(values['critical-batch']),
     count: values.count ?? 'nonEmbedding',
     language: oneOf('language', values.language, ['en', 'zh']) ?? 'en',
   };
@@ -105,6 +113,7 @@ const OPTIONS = {
   floor: { type: 'string' },
   method: { type: 'string' },
   'keep-edges': { type: 'boolean' },
+  'critical-batch': { type: 'string' },
   count: { type: 'string' },
   language: { type: 'string' },
 } as const;
@@ -170,5 +179,15 @@ function readFloor(value: string | undefined): FitArguments['floor'] {
   throw new InputError({
     en: `--floor is none, fitted, or a number that is not negative, not "${value}".`,
     zh: `--floor 只能是 none、fitted 或非负数，不能是“${value}”。`,
+  });
+}
+
+function readCriticalBatch(value: string | undefined): FitArguments['criticalBatch'] {
+  if (value === undefined || value === 'none') return value;
+  const [batch, alpha, ...more] = value.split(',').map((text) => (text.trim() === '' ? NaN : Number(text)));
+  if (more.length === 0 && batch > 0 && alpha > 0 && Number.isFinite(batch) && Number.isFinite(alpha)) return { batch, alpha };
+  throw new InputError({
+    en: `--critical-batch is none, or B_* in tokens and alpha_B as two positive numbers such as 2e8,0.21, not "${value}".`,
+    zh: `--critical-batch 只能是 none，或两个正数 B_*（词元）与 alpha_B，例如 2e8,0.21，不能是“${value}”。`,
   });
 }

@@ -10,6 +10,7 @@ import { fitThreeTerm } from '../laws/three-term.ts';
 import { InputError } from '../messages/sentence.ts';
 import { objectiveNamed, type FitArguments, type LawName } from './fit-arguments.ts';
 import { fitCriticalBatchTo, fitTrajectoryTo } from './fit-curves.ts';
+import { fitKaplanTo } from './fit-kaplan.ts';
 import { fitPowerLawTo } from './fit-power.ts';
 import { fitStepLawTo } from './fit-step-law.ts';
 
@@ -50,6 +51,11 @@ export const lawRunners: Readonly<Record<LawName, LawRunner>> = {
     table: {},
     oneOf: ['N', 'D', 'C', 'S'],
     fit: fitPowerLawTo,
+  },
+  kaplan: {
+    table: { curves: true, keepDiverged: true },
+    oneOf: ['N', 'D', 'C'],
+    fit: fitKaplanTo,
   },
   chinchilla: {
     table: { required: ['N', 'D'] },

@@ -79,7 +79,7 @@ export function sizeAlone(
   objective: Objective,
 ): KaplanLine | DesignProblem {
   const extent = (point: KaplanPoint): number => (point.D > 0 ? point.D : point.Smin);
-  const ends = rowsOf(runs, (run) => (endOf(run).N > 0 ? [endOf(run)] : []));
+  const ends = rowsOf(runs, (run) => (run.bestBatch && endOf(run).N > 0 ? [endOf(run)] : []));
   const N = ends.points.map((point) => point.N);
   const problem = firstProblem(ends.points.length === 0 ? noColumn('N') : enoughPoints(N.length, 2), wideEnough(N, 'N'));
   if (problem !== undefined) return problem;
@@ -104,7 +104,7 @@ export function sizeAlone(
 
 /** L(D) without L(N, D): runs of one size, or a table without sizes. @param why what kept L(N, D) from being fitted */
 export function tokensAlone(runs: readonly KaplanRun[], why: DesignProblem, objective: Objective): KaplanLine | DesignProblem {
-  const ends = rowsOf(runs, (run) => (endOf(run).D > 0 ? [endOf(run)] : []));
+  const ends = rowsOf(runs, (run) => (run.bestBatch && endOf(run).D > 0 ? [endOf(run)] : []));
   const D = ends.points.map((point) => point.D);
   const problem = firstProblem(ends.points.length === 0 ? noColumn('D') : enoughPoints(D.length, 2), wideEnough(D, 'D'));
   if (problem !== undefined) return problem;

@@ -9,7 +9,6 @@ import { fitStages, type StagedFit, type StagedProblem } from './kaplan-stages.t
 import { joinedSurface, lineSurface, withFirstHeld, type Join, type Surface } from './kaplan-surfaces.ts';
 import { fitCurve } from './levenberg.ts';
 import { weightedLeastSquares } from './regression.ts';
-import { lossSentence } from './sentences-loss.ts';
 import { sentences } from './sentences.ts';
 import { distinctValues } from './usable-rows.ts';
 
@@ -97,7 +96,7 @@ export function fitPair(rows: KaplanRows, axis: SecondAxis, centreN: number, obj
   const y = Float64Array.from(points, (point) => Math.log(point.loss));
   const effect = effectOf(x, u, y, axis);
   if (effect.status === 'none')
-    return refuse({ status: 'not identified', message: lossSentence.noEffect(effect.axis) }, effect.axis !== 'N');
+    return refuse({ status: 'not identified', message: kaplanSentence.noTrace(effect.axis) }, effect.axis !== 'N');
   const jointly = effect.parameters;
 
   const staged = stagedProblem(joinedSurface(x, u, axis.join), y, x, first, objective);

@@ -4,8 +4,7 @@ import type { Bootstrap, Estimate, Fit, FitStatus, LeftOut } from './fit.ts';
 import type { DesignProblem } from './design.ts';
 import type { ComputeOptimum } from './kaplan-forms.ts';
 import type { PairOutcome } from './kaplan-pair.ts';
-import type { KaplanRun } from './kaplan-runs.ts';
-import { endOf } from './kaplan-runs.ts';
+import { endOf, type KaplanPoint, type KaplanRun } from './kaplan-runs.ts';
 import { KAPLAN_LAW_NAMES, kaplanSentence } from './kaplan-sentences.ts';
 import type { PairName } from './kaplan-order.ts';
 import type { Sentence } from '../messages/sentence.ts';
@@ -102,9 +101,13 @@ export function leftOut(runs: readonly KaplanRun[], left: readonly LeftOut[], ro
   const known = new Set(unused.map(({ row }) => row));
   for (const run of runs)
     for (const point of run.points)
-      if (!rows.has(point.row) && !known.has(point.row))
-        unused.push({ row: point.row, reason: point === endOf(run) ? kaplanSentence.notUsed : kaplanSentence.endOfRunOnly });
+      if (!rows.has(point.row) && !known.has(point.row)) unused.push({ row: point.row, reason: whyNot(run, point) });
   return unused.sort((a, b) => a.row - b.row);
+}
+
+function whyNot(run: KaplanRun, point: KaplanPoint): Sentence {
+  if (!run.bestBatch) return run.smallBatch ? kaplanSentence.smallBatch : kaplanSentence.otherBatch;
+  return point === endOf(run) ? kaplanSentence.notUsed : kaplanSentence.endOfRunOnly;
 }
 
 /** The messages of the laws that converged, in one paragraph, and the names of those that did not. */

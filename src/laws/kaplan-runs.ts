@@ -4,6 +4,7 @@ import { computeOf } from './budgets.ts';
 import { criticalBatch, minimumCompute, minimumSteps, type CriticalBatchConstants } from './critical-batch-forms.ts';
 import type { LeftOut, RunRow } from './fit.ts';
 import { kaplanSentence } from './kaplan-sentences.ts';
+import { tuningOf } from './kaplan-tuned.ts';
 import { usableRows } from './usable-rows.ts';
 
 /** One usable row; what the table does not have is NaN. */
@@ -21,9 +22,13 @@ export interface KaplanPoint {
   readonly settled: boolean;
 }
 
-/** The points of one run, ascending in steps; the last is its end. */
+/** The points of one run, ascending in steps; the last is its end. Runs at a learning rate that is not the best are not among them. */
 export interface KaplanRun {
   readonly points: readonly KaplanPoint[];
+  /** Whether its batch is the best of those at its N and D: the one that L(N), L(D) and L(N, D) are about. */
+  readonly bestBatch: boolean;
+  /** Whether a larger batch is better at its N and D: then S_min says nothing about it. */
+  readonly smallBatch: boolean;
 }
 
 /** The runs of a table in a fixed order, whatever the order of its rows. */
@@ -44,49 +49,49 @@ const POINTS_OF_A_CURVE = 5;
  */
 export function kaplanRuns(table: readonly RunRow[], critical: CriticalBatchConstants | undefined, start: number): KaplanRuns {
   const { used, left } = usableRows(table, []);
-  const byRun = new Map<string, number[]>();
-  const single: number[][] = [];
-  for (const row of used) {
-    const name = table[row].run;
-    if (name === undefined) {
-      single.push([row]);
-      continue;
-    }
-    const group = byRun.get(name);
-    if (group === undefined) byRun.set(name, [row]);
-    else group.push(row);
-  }
+  const place = (row: number): number => stepsOf(table[row]) || tokensOf(table[row]) || computeOf(table[row]) || 0;
+  const groups = groupRuns(table, used);
+  for (const rows of groups) rows.sort((a, b) => place(a) - place(b) || table[b].loss - table[a].loss || a - b);
+  const tuning = tuningOf(
+    groups.map((rows) => {
+      const end = table[rows[rows.length - 1]];
+      return { ...tunedPlace(end), D: tokensOf(end), loss: end.loss };
+    }),
+    table.filter((row) => row.status === 'diverged').map(tunedPlace),
+  );
   let corrected = false;
-  const late: LeftOut[] = [];
-  const runs = [...byRun.values(), ...single].map((rows): KaplanRun => {
-    const place = (row: number): number => stepsOf(table[row]) || tokensOf(table[row]) || computeOf(table[row]) || 0;
-    rows.sort((a, b) => place(a) - place(b) || table[b].loss - table[a].loss || a - b);
+  const more: LeftOut[] = [];
+  const runs = groups.flatMap((rows, k): KaplanRun[] => {
+    const { reason, bestBatch, smallBatch } = tuning[k];
+    if (reason !== undefined) {
+      for (const row of rows) more.push({ row, reason });
+      return [];
+    }
     const from = rows.length >= POINTS_OF_A_CURVE ? start * place(rows[rows.length - 1]) : 0;
-    return {
-      points: rows.map((row): KaplanPoint => {
-        const { N = NaN, loss } = table[row];
-        const batch = positive(table[row].B) ?? tokensOf(table[row]) / stepsOf(table[row]);
-        const steps = stepsOf(table[row]);
-        const compute = positive(table[row].C) ?? 6 * N * tokensOf(table[row]);
-        const correct = critical !== undefined && batch > 0;
-        const at = correct ? criticalBatch(critical, loss) : NaN;
-        corrected ||= correct && (steps > 0 || compute > 0);
-        const settled = place(row) >= from;
-        if (!settled) late.push({ row, reason: kaplanSentence.startOfCurve(start) });
-        return {
-          row,
-          N: positive(N) ?? NaN,
-          D: tokensOf(table[row]),
-          loss,
-          Smin: correct ? minimumSteps(steps, batch, at) : steps,
-          Cmin: correct ? minimumCompute(compute, batch, at) : compute,
-          settled,
-        };
-      }),
-    };
+    const points = rows.map((row): KaplanPoint => {
+      const { N = NaN, loss } = table[row];
+      const batch = batchOf(table[row]);
+      const steps = stepsOf(table[row]);
+      const compute = positive(table[row].C) ?? 6 * N * tokensOf(table[row]);
+      const correct = critical !== undefined && batch > 0;
+      const at = correct ? criticalBatch(critical, loss) : NaN;
+      corrected ||= correct && (steps > 0 || compute > 0);
+      const settled = place(row) >= from;
+      if (!settled) more.push({ row, reason: kaplanSentence.startOfCurve(start) });
+      return {
+        row,
+        N: positive(N) ?? NaN,
+        D: tokensOf(table[row]),
+        loss,
+        Smin: correct ? minimumSteps(steps, batch, at) : steps,
+        Cmin: correct ? minimumCompute(compute, batch, at) : compute,
+        settled,
+      };
+    });
+    return [{ points, bestBatch, smallBatch }];
   });
   runs.sort((a, b) => comparePoints(endOf(a), endOf(b)));
-  return { runs, left: [...left, ...late], corrected };
+  return { runs, left: [...left, ...more], corrected };
 }
 
 /** The last point of a run. */
@@ -131,6 +136,28 @@ export function sameExtent(values: readonly number[]): boolean {
     high = Math.max(high, value);
   }
   return !(low < high * (1 - SAME_EXTENT));
+}
+
+/** Rows by the run they name; a row without one is a run of its own. */
+function groupRuns(table: readonly RunRow[], rows: readonly number[]): number[][] {
+  const named = new Map<string, number[]>();
+  const single: number[][] = [];
+  for (const row of rows) {
+    const { run } = table[row];
+    const group = run === undefined ? undefined : named.get(run);
+    if (group !== undefined) group.push(row);
+    else if (run === undefined) single.push([row]);
+    else named.set(run, [row]);
+  }
+  return [...named.values(), ...single];
+}
+
+function tunedPlace(row: RunRow): { N: number; B: number; lr: number | undefined } {
+  return { N: row.N ?? 0, B: batchOf(row), lr: row.lr };
+}
+
+function batchOf(row: RunRow): number {
+  return positive(row.B) ?? tokensOf(row) / stepsOf(row);
 }
 
 function tokensOf({ D, B, S }: RunRow): number {

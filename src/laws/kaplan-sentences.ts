@@ -2,10 +2,15 @@
 import type { Sentence } from '../messages/sentence.ts';
 import type { CriticalBatchConstants } from './critical-batch-forms.ts';
 import type { Estimate } from './fit.ts';
-import { shortNumber } from './sentences.ts';
-import { withInterval } from './sentences-loss.ts';
 
-const percent = (share: number): string => `${shortNumber(100 * share)} %`;
+/** Three significant digits, in exponent form from a million up: the constants of these laws have many zeros. */
+const number = (value: number): string =>
+  Math.abs(value) >= 1e6 && Number.isFinite(value) ? value.toExponential(2).replace('e+', 'e') : String(Number(value.toPrecision(3)));
+
+const withInterval = ({ value, low, high }: Estimate): string =>
+  Number.isFinite(low) && Number.isFinite(high) ? `${number(value)} (95 %: ${number(low)} … ${number(high)})` : number(value);
+
+const percent = (share: number): string => `${number(100 * share)} %`;
 
 /** The laws of one size, data and step count, as they are written in sentences. */
 export const KAPLAN_LAW_NAMES = {
@@ -27,6 +32,14 @@ export const kaplanSentence = {
     en: 'none of the laws that could be fitted is about this row',
     zh: '能够拟合的各定律都用不到这一行',
   } as Sentence,
+  smallBatch: {
+    en: 'a larger batch gives a lower loss at this N and D',
+    zh: '在此 N 与 D 下更大的批量损失更低',
+  } as Sentence,
+  otherBatch: {
+    en: 'another batch gives a lower loss at this N and D, and no law of steps could be fitted',
+    zh: '在此 N 与 D 下另一批量的损失更低，且没有可拟合的步数定律',
+  } as Sentence,
   endOfRunOnly: {
     en: 'not the end of its run, which is what the laws that could be fitted are about',
     zh: '不是该训练的终点，而能够拟合的定律只涉及终点',
@@ -34,6 +47,10 @@ export const kaplanSentence = {
   tooFewValues: (axis: string, values: number, needed: number): Sentence => ({
     en: `Not enough points: ${axis} takes only ${values} different values and this fit needs ${needed}; run more values of ${axis}.`,
     zh: `数据点不足：${axis} 只有 ${values} 个不同取值，此拟合需要 ${needed} 个；请增加 ${axis} 的取值。`,
+  }),
+  noTrace: (axis: string): Sentence => ({
+    en: `Not identified: the losses show no dependence on ${axis} beyond their noise; run smaller or larger ${axis}.`,
+    zh: `无法辨识：损失在噪声之上看不出与 ${axis} 的关系；请训练更小或更大的 ${axis}。`,
   }),
   mostConverged: { en: 'runs of the largest D, one or more for each N', zh: '次各个 N 下 D 最大的训练' } as Sentence,
   rising: (name: string): Sentence => ({
@@ -84,7 +101,7 @@ export const kaplanSentence = {
   }),
   frontierSizes: { en: 'sizes that are the best over a stretch of C', zh: '个在一段 C 上最优的大小' } as Sentence,
   correction: ({ batch, alpha }: CriticalBatchConstants, published: boolean): Sentence => ({
-    en: `S_min and C_min by B_crit = ${shortNumber(batch)}/L^(1/${shortNumber(alpha)}) tokens${published ? ' as published for WebText2 (Kaplan et al. 2020, section 5.1)' : ''}.`,
-    zh: `S_min 与 C_min 按 B_crit = ${shortNumber(batch)}/L^(1/${shortNumber(alpha)}) 词元修正${published ? '（WebText2 上发表的值，Kaplan 等 2020，第 5.1 节）' : ''}。`,
+    en: `S_min and C_min by B_crit = ${number(batch)}/L^(1/${number(alpha)}) tokens${published ? ' as published for WebText2 (Kaplan et al. 2020, section 5.1)' : ''}.`,
+    zh: `S_min 与 C_min 按 B_crit = ${number(batch)}/L^(1/${number(alpha)}) 词元修正${published ? '（WebText2 上发表的值，Kaplan 等 2020，第 5.1 节）' : ''}。`,
   }),
 } as const;

@@ -41,26 +41,26 @@ export interface KaplanOptions {
   readonly bootstrap?: BootstrapOptions;
   /** B_crit(L) for S_min and C_min; default the published constants. `none`: the table's S and C are S_min and C_min. */
   readonly criticalBatch?: CriticalBatchConstants | 'none';
-  /** Share of a curve's steps left out at its start, in [0, 1). Default 0.1. */
+  /** Share of a curve's steps left out at its start, in [0, 1). Default 0.05, the default warm-up of this lab. */
   readonly start?: number;
 }
 
 /** Fits the laws to a table with a loss and any of N, D, S, B, C; rows that share a `run` are points of its curve. */
 export function fitKaplan(table: readonly RunRow[], options: KaplanOptions = {}): KaplanFit {
-  const { objective = { name: 'ls' }, bootstrap = {}, start = 0.1 } = options;
+  const { objective = { name: 'ls' }, bootstrap = {}, start = 0.05 } = options;
   const critical = options.criticalBatch === 'none' ? undefined : (options.criticalBatch ?? PUBLISHED_CRITICAL_BATCH);
   const { runs, left, corrected } = kaplanRuns(table, critical, start);
   const usedCritical = corrected ? critical : undefined;
   const sizes = runs.map((run) => Math.log(endOf(run).N)).filter(Number.isFinite);
   const centreN = sizes.reduce((sum, value) => sum + value, 0) / Math.max(1, sizes.length);
   const data = fitPair(
-    rowsOf(runs, (run) => (endOf(run).N > 0 && endOf(run).D > 0 ? [endOf(run)] : [])),
+    rowsOf(runs, (run) => (run.bestBatch && endOf(run).N > 0 && endOf(run).D > 0 ? [endOf(run)] : [])),
     { name: 'D', join: 'power', of: (point) => point.D },
     centreN,
     objective,
   );
   const steps = fitPair(
-    rowsOf(runs, (run) => run.points.filter((point) => point.settled && point.N > 0 && point.Smin > 0)),
+    rowsOf(runs, (run) => (run.smallBatch ? [] : run.points.filter((point) => point.settled && point.N > 0 && point.Smin > 0))),
     { name: 'S_min', join: 'sum', of: (point) => point.Smin },
     centreN,
     objective,

@@ -171,7 +171,10 @@ function fromOurRuns(raw: TextTable, options: TableOptions): { table: TextTable;
     return curve.flatMap((point): Field[][] => {
       if (!Array.isArray(point)) return [];
       const [S, D, loss] = point as unknown[];
-      const values: Readonly<Record<string, Field>> = { S, D, loss };
+      // A run's FLOPs are those of its end; each token costs the same.
+      const [whole, tokens] = [record[at('C')], record[at('D')]];
+      const C = typeof whole === 'number' && typeof tokens === 'number' && typeof D === 'number' ? (whole * D) / tokens : null;
+      const values: Readonly<Record<string, Field>> = { S, D, loss, ...(at('C') >= 0 ? { C } : {}) };
       return [columns.map((name) => (Object.hasOwn(values, name) ? values[name] : field(name)))];
     });
   });
