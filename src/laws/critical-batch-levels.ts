@@ -76,7 +76,7 @@ export function criticalBatchLevels({ curves, ratesTried }: RunCurves, count: nu
   for (const [N, members] of bySize) {
     const size = members.filter((index) => smooth[index] !== undefined);
     const reached = levelsOf(curves, smooth, size, count).map((logLoss) => readLevel(curves, smooth, size, logLoss, ratesTried, reasons));
-    levels.push(...judgeLevels(N, reached));
+    levels.push(...judgeLevels(N, aboveMostEfficient(reached)));
   }
   const used = new Set(levels.flatMap(({ hyperbola, points }) => (hyperbola === undefined ? [] : points.map(({ curve }) => curve))));
   const below = new Set(levels.flatMap((level) => level.below.map(({ curve }) => curve)));
@@ -122,10 +122,28 @@ function levelsOf(
   return Array.from({ length: count }, (_, k) => top - ((top - bottom) * (k + 0.5)) / count);
 }
 
+/** Every batch that reaches a level, and the one that needs the fewest tokens (NaN where none reaches it). */
 interface ReadLevel {
   readonly logLoss: number;
   readonly points: readonly LevelPoint[];
-  readonly below: readonly LevelPoint[];
+  readonly cheapest: number;
+}
+
+type SplitLevel = Pick<CriticalBatchLevel, 'points' | 'below'> & { readonly logLoss: number };
+
+/** Levels on either side over which the most token-efficient batch is taken (as a median): of one level noise picks it. */
+const NEIGHBOURS = 2;
+
+/** Splits each level at the most token-efficient batch, which moves slowly along the curves. */
+function aboveMostEfficient(levels: readonly ReadLevel[]): SplitLevel[] {
+  return levels.map(({ logLoss, points }, k) => {
+    const around = levels
+      .slice(Math.max(0, k - NEIGHBOURS), k + NEIGHBOURS + 1)
+      .flatMap(({ cheapest }) => (cheapest > 0 ? [cheapest] : []))
+      .sort((a, b) => a - b);
+    const least = around[(around.length - 1) >> 1] ?? 0;
+    return { logLoss, points: points.filter(({ B }) => B >= least), below: points.filter(({ B }) => B < least) };
+  });
 }
 
 /** Steps to one loss at every batch: at each the learning rate that gets there first, its seeds side by side. */
@@ -158,16 +176,12 @@ function readLevel(
     });
   }
   batches.sort((a, b) => a.points[0].B - b.points[0].B);
-  const cheapest = batches.reduce((best, { logE }, i) => (logE < batches[best].logE ? i : best), 0);
-  return {
-    logLoss,
-    points: batches.slice(cheapest).flatMap(({ points }) => points),
-    below: batches.slice(0, cheapest).flatMap(({ points }) => points),
-  };
+  const cheapest = batches.reduce((best, { logE }, i) => (logE < (batches[best]?.logE ?? Infinity) ? i : best), -1);
+  return { logLoss, points: batches.flatMap(({ points }) => points), cheapest: batches[cheapest]?.points[0].B ?? NaN };
 }
 
 /** Fits each level, and judges it by the scatter of all levels of its size: one level's few batches say little of their own. */
-function judgeLevels(N: number | undefined, reached: readonly ReadLevel[]): CriticalBatchLevel[] {
+function judgeLevels(N: number | undefined, reached: readonly SplitLevel[]): CriticalBatchLevel[] {
   const fitted = reached.map(({ points }) => (designProblem(points) === undefined ? hyperbolaOf(points) : undefined));
   let squares = 0;
   let freedom = 0;

@@ -4,6 +4,15 @@ import type { Estimate } from './fit.ts';
 import { withInterval } from './sentences-loss.ts';
 import { shortNumber } from './sentences.ts';
 
+/** α_B with its interval; one without an upper end in words. */
+export const exponentOfBatch = (alphaB: Estimate): Sentence =>
+  alphaB.high === Infinity
+    ? {
+        en: `${shortNumber(alphaB.value)} (95 %: at least ${shortNumber(alphaB.low)}; these runs do not show that B_crit rises as the loss falls)`,
+        zh: `${shortNumber(alphaB.value)}（95 %：不小于 ${shortNumber(alphaB.low)}；这些训练尚不能表明临界批量随损失下降而上升）`,
+      }
+    : { en: withInterval(alphaB), zh: withInterval(alphaB) };
+
 /** Sentences of critical-batch and of the levels it reads. */
 export const criticalBatchSentence = {
   batches: { en: 'batches', zh: '个批量' } as Sentence,
@@ -69,9 +78,11 @@ export const criticalBatchSentence = {
   }): Sentence => {
     const { Bstar, alphaB, levels, batches, middle } = request;
     const at = `B_crit(${shortNumber(middle.loss)}) = ${shortNumber(middle.Bcrit)}`;
+    const law = `B_crit(L) = B_*/L^(1/α_B)`;
+    const alpha = exponentOfBatch(alphaB);
     return {
-      en: `From ${levels} levels of loss over ${batches} batches: B_crit(L) = B_*/L^(1/α_B) with B_* = ${withInterval(Bstar)} tokens, α_B = ${withInterval(alphaB)}; ${at} tokens.`,
-      zh: `由 ${batches} 个批量的 ${levels} 个损失水平得到：B_crit(L) = B_*/L^(1/α_B)，B_* = ${withInterval(Bstar)} 词元，α_B = ${withInterval(alphaB)}；${at} 词元。`,
+      en: `From ${levels} levels of loss over ${batches} batches: ${law} with B_* = ${withInterval(Bstar)} tokens, α_B = ${alpha.en}; ${at} tokens.`,
+      zh: `由 ${batches} 个批量的 ${levels} 个损失水平得到：${law}，B_* = ${withInterval(Bstar)} 词元，α_B = ${alpha.zh}；${at} 词元。`,
     };
   },
 } as const;

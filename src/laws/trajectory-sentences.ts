@@ -1,5 +1,6 @@
 // What the trajectory fit says to a person, in both languages.
 import type { Sentence } from '../messages/sentence.ts';
+import { exponentOfBatch } from './critical-batch-sentences.ts';
 import type { Estimate } from './fit.ts';
 import { withInterval } from './sentences-loss.ts';
 
@@ -29,10 +30,11 @@ export const trajectorySentence = {
     resamples: number;
   }): Sentence => {
     const { alphaN, alphaS, alphaB, Bstar, runs, resamples } = request;
-    const exponents = `α_N = ${withInterval(alphaN)}, α_S = ${withInterval(alphaS)}, α_B = ${withInterval(alphaB)}`;
+    const batch = exponentOfBatch(alphaB);
+    const others = `α_N = ${withInterval(alphaN)}, α_S = ${withInterval(alphaS)}`;
     return {
-      en: `From ${runs} runs: L = (N_c/N)^α_N + (S_c·(1 + B_crit/B)/S)^α_S, B_crit = B_*/L^(1/α_B), with ${exponents}, B_* = ${withInterval(Bstar)} tokens${resamples > 0 ? `; intervals from ${resamples} resamples of runs` : ''}.`,
-      zh: `基于 ${runs} 次训练：L = (N_c/N)^α_N + (S_c·(1 + B_crit/B)/S)^α_S，B_crit = B_*/L^(1/α_B)，其中 ${exponents}，B_* = ${withInterval(Bstar)} 词元${resamples > 0 ? `；区间来自对训练的 ${resamples} 次重抽样` : ''}。`,
+      en: `From ${runs} runs: L = (N_c/N)^α_N + (S_c·(1 + B_crit/B)/S)^α_S, B_crit = B_*/L^(1/α_B), with ${others}, α_B = ${batch.en}, B_* = ${withInterval(Bstar)} tokens${resamples > 0 ? `; intervals from ${resamples} resamples of runs` : ''}.`,
+      zh: `基于 ${runs} 次训练：L = (N_c/N)^α_N + (S_c·(1 + B_crit/B)/S)^α_S，B_crit = B_*/L^(1/α_B)，其中 ${others}, α_B = ${batch.zh}，B_* = ${withInterval(Bstar)} 词元${resamples > 0 ? `；区间来自对训练的 ${resamples} 次重抽样` : ''}。`,
     };
   },
 } as const;

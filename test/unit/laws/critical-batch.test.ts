@@ -171,6 +171,12 @@ describe('what is refused', () => {
     expect(reciprocal({ value: 2, low: 1, high: 4 })).toEqual({ value: 0.5, low: 0.25, high: 1 });
     expect(reciprocal({ value: 2, low: -1, high: 4 })).toEqual({ value: 0.5, low: 0.25, high: Infinity });
     expect(reciprocal({ value: 2, low: NaN, high: NaN })).toEqual({ value: 0.5, low: NaN, high: NaN });
+    const noisy = fitCriticalBatch(plantedCurves({ ...ours, B: octaves(5, 12, 1.75) }, { run: 0.01, white: 0.01, seed: 14 }), {
+      bootstrap: { resamples: 200 },
+    });
+    expect(noisy.parameters.alphaB!.high).toBe(Infinity);
+    expect(noisy.message.en).toContain('at least');
+    expect(noisy.message.zh).toContain('不小于');
   });
 });
 
