@@ -34,7 +34,7 @@ export interface Setting extends Partial<Choices> {
   /** Gradients are stored first, then added to so many times. */
   readonly additions?: number;
   /** Where operands lie that lie elsewhere than usual. */
-  readonly regions?: Readonly<Record<string, Region>>;
+  readonly regions?: Readonly<Record<string, Region | undefined>>;
 }
 
 const PARAMETERS = ['weight', 'bias', 'gain', 'table', 'positions'];
@@ -113,7 +113,7 @@ export const defaults: Choices = { tile: { kind: 'direct', rows: 4, columns: 4, 
 type Outputs = Record<string, Float32Array>;
 
 /** What the kernels make of a trial, by lane and name of output. */
-export async function runKernel(trialOf: TrialOf, setting: Setting): Promise<Outputs[]> {
+export async function runKernel(trialOf: TrialOf, setting: Setting = {}): Promise<Outputs[]> {
   const device = await testDevice();
   const { lanes = 2, additions = 0 } = setting;
   const placed = Array.from({ length: lanes }, (_, lane) => place(trialOf(numbersOf(lane)), setting));
@@ -143,21 +143,28 @@ export async function runKernel(trialOf: TrialOf, setting: Setting): Promise<Out
   };
   const control = bufferOf(controlWords(0));
 
-  const kernel = lower(launch, { parameters: words.parameters, activations: words.activations }, { ...defaults, ...setting });
+  const kernels = lower(launch, { parameters: words.parameters, activations: words.activations }, { ...defaults, ...setting });
   const pipelines = Pipelines.of(device);
-  const pipeline = await pipelines.get('model', kernel.code);
-  const uniform = uniformOf(kernel);
   const group = pipelines.bind('model', [...buffers, control]);
-  const numbers = pipelines.bindUniform(bufferOf(uniform, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST), 0, uniform.byteLength);
+  const dispatches = await Promise.all(
+    kernels.map(async (kernel) => {
+      const uniform = uniformOf(kernel);
+      const buffer = bufferOf(uniform, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+      const numbers = pipelines.bindUniform(buffer, 0, uniform.byteLength);
+      return { pipeline: await pipelines.get('model', kernel.code), numbers, groups: kernel.groups };
+    }),
+  );
   device.pushErrorScope('validation');
   for (let round = 0; round <= additions; round++) {
     device.queue.writeBuffer(control, 0, controlWords(round));
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
     pass.setBindGroup(0, group);
-    pass.setBindGroup(1, numbers);
-    pass.dispatchWorkgroups(kernel.groups, 1, lanes);
+    for (const { pipeline, numbers, groups } of dispatches) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(1, numbers);
+      pass.dispatchWorkgroups(groups, 1, lanes);
+    }
     pass.end();
     device.queue.submit([encoder.finish()]);
   }
@@ -200,7 +207,7 @@ async function wordsOf(device: GPUDevice, buffer: GPUBuffer): Promise<Uint32Arra
 }
 
 /** What the interpreter makes of a trial. */
-export function interpret(trial: Trial, { additions = 0 }: Setting = {}): Outputs {
+export function interpret(trial: Trial, { additions = 0, regions = {} }: Setting = {}): Outputs {
   const { launch, values } = place(trial, {});
   const memory = new Map(
     [...values].map(([operand, data]) => [operand, typeof data === 'number' ? new Float64Array(operand.size) : Float64Array.from(data)]),
@@ -209,7 +216,7 @@ export function interpret(trial: Trial, { additions = 0 }: Setting = {}): Output
   return Object.fromEntries(
     Object.entries(launch.writes as Record<string, Operand | undefined>).flatMap(([name, operand]) => {
       if (!operand) return [];
-      const times = GRADIENTS.includes(name) ? additions + 1 : 1;
+      const times = GRADIENTS.includes(name) || regions[name] === 'gradients' ? additions + 1 : 1;
       return [[name, Float32Array.from(memory.get(operand)!, (word) => word * times)]];
     }),
   );

@@ -2,39 +2,66 @@
 import { attentionGradientKernel, attentionKernel } from '../../ops/attention/attention.wgsl.ts';
 import { crossEntropyKernel } from '../../ops/cross-entropy/cross-entropy.wgsl.ts';
 import { embeddingGradientKernel, embeddingKernel } from '../../ops/embedding/embedding.wgsl.ts';
+import { binaryKernel, copyKernels, selectKernel, unaryKernel } from '../../ops/generic/elementwise.wgsl.ts';
+import { gatherKernel, oneHotKernel, segmentSumKernel } from '../../ops/generic/indexed.wgsl.ts';
+import { matrixProductKernel, reduceKernel } from '../../ops/generic/reduce.wgsl.ts';
 import { linearGradientKernel, linearKernel } from '../../ops/linear/linear.wgsl.ts';
 import { normGradientKernel, normKernel } from '../../ops/norm/norm.wgsl.ts';
 import type { Kernel, Strides } from '../../ops/wgsl/kernel.ts';
 import type { Tile } from '../../ops/wgsl/matrix-tile.ts';
 import type { FusedLaunch, GenericLaunch } from '../launches.ts';
+import type { Operand } from '../plan.ts';
 
 /** What the same launch may be done with, depending on the device. */
 export interface Choices {
   readonly tile: Tile;
 }
 
-/** The kernel of a launch that computes. */
-export function lower(launch: FusedLaunch | GenericLaunch, strides: Strides, { tile }: Choices): Kernel {
+/**
+ * The kernels of a launch that computes: one, save for copies that clear what they leave.
+ * @throws Error when the launch reads gradients, which may hold sums over several micro-steps
+ */
+export function lower(launch: FusedLaunch | GenericLaunch, strides: Strides, { tile }: Choices): readonly Kernel[] {
+  for (const operand of Object.values(launch.reads as Record<string, Operand | undefined>))
+    if (operand?.region === 'gradients') throw new Error(`A launch (${launch.kind}) reads gradients.`);
   switch (launch.kind) {
     case 'embedding':
-      return embeddingKernel(launch, strides);
+      return [embeddingKernel(launch, strides)];
     case 'embeddingGradient':
-      return embeddingGradientKernel(launch, strides);
+      return [embeddingGradientKernel(launch, strides)];
     case 'norm':
-      return normKernel(launch, strides);
+      return [normKernel(launch, strides)];
     case 'normGradient':
-      return normGradientKernel(launch, strides);
+      return [normGradientKernel(launch, strides)];
     case 'linear':
-      return linearKernel(launch, tile, strides);
+      return [linearKernel(launch, tile, strides)];
     case 'linearGradient':
-      return linearGradientKernel(launch, tile, strides);
+      return [linearGradientKernel(launch, tile, strides)];
     case 'attention':
-      return attentionKernel(launch, strides);
+      return [attentionKernel(launch, strides)];
     case 'attentionGradient':
-      return attentionGradientKernel(launch, strides);
+      return [attentionGradientKernel(launch, strides)];
     case 'crossEntropy':
-      return crossEntropyKernel(launch, strides);
+      return [crossEntropyKernel(launch, strides)];
+    case 'unary':
+      return [unaryKernel(launch, strides)];
+    case 'binary':
+      return [binaryKernel(launch, strides)];
+    case 'select':
+      return [selectKernel(launch, strides)];
+    case 'copy':
+      return copyKernels(launch, strides);
+    case 'reduce':
+      return [reduceKernel(launch, strides)];
+    case 'matrixProduct':
+      return [matrixProductKernel(launch, tile, strides)];
+    case 'gather':
+      return [gatherKernel(launch, strides)];
+    case 'segmentSum':
+      return [segmentSumKernel(launch, strides)];
+    case 'oneHot':
+      return [oneHotKernel(launch, strides)];
     default:
-      throw new Error(launch.kind);
+      return launch satisfies never;
   }
 }
