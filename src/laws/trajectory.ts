@@ -1,9 +1,9 @@
 // The loss of a run at any size, batch and step from loss curves of several sizes and batches: the law of Su et al.,
 // "Unraveling the Mystery of Scaling Laws: Part I", arXiv 2403.06563, built on Kaplan et al., arXiv 2001.08361:
 //   L = (N_c/N)^αN + (S_c·(1 + B_crit(L)/B)/S)^αS,   B_crit(L) = B_* / L^{1/αB}.
-// They find the constants one after another, from converged runs, then from a batch that is as good as infinite, then from
-// batches of one size. Small runs neither converge nor reach such a batch, so that order gives the start here and all
-// six constants are then fitted together to every point.
+// Converged runs would give α_N and N_c, a batch as good as infinite then α_S and S_c, the batches of one size then α_B and
+// B_*. Small runs neither converge nor reach such a batch, so that order gives only the start here, and all six constants
+// are then fitted together to every point.
 import { bootstrapParameters, type BootstrapOptions } from './bootstrap.ts';
 import { whyUncertain } from './critical-batch-levels.ts';
 import { criticalBatchSentence } from './critical-batch-sentences.ts';
