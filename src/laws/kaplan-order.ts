@@ -32,6 +32,9 @@ export interface PlacedPair {
 /** A pair in its place, or why there is none. */
 export type Placed = PlacedPair | { readonly problem: DesignProblem };
 
+/** Along curves L(N, D) must leave the ends of runs a variance this many times smaller before it is the better law. */
+const CLEARLY_LESS = 2;
+
 /** Which pair describes the ends of runs better, by the variance it leaves; undefined when neither was fitted. */
 export function betterOf(data: PairOutcome, steps: PairOutcome): PairName | undefined {
   if (!('pair' in data)) return 'pair' in steps ? 'LNS' : undefined;
@@ -47,9 +50,11 @@ export function betterOf(data: PairOutcome, steps: PairOutcome): PairName | unde
     ofSteps += steps.pair.fit.residuals[i] ** 2;
     shared++;
   });
-  // Four parameters bend to few rows more than to many.
-  const free = ({ pair }: { pair: KaplanPair }): number => Math.max(1e-3, 1 - 4 / pair.rows.points.length);
-  return shared === 0 || ofData / free(data) <= ofSteps / free(steps) ? 'LND' : 'LNS';
+  if (shared === 0) return 'LND';
+  // L(N, D) bends all its parameters to the ends of runs; along curves L(N, S_min) has other points to answer to, and
+  // L(N, D) must then leave clearly less.
+  const alongCurves = steps.pair.rows.points.length > shared;
+  return ofData * (alongCurves ? CLEARLY_LESS : 1) <= ofSteps ? 'LND' : 'LNS';
 }
 
 /** Puts the pairs in order: the better one keeps its own L(N), the other holds it. */

@@ -52,7 +52,7 @@ const MOST_FOR_STARTS = 500;
 const SMALLEST_EXPONENT = 1e-3;
 const LARGEST_EXPONENT = 8;
 
-/** How much better (Akaike's criterion) two laws must describe the rows than one before the second is believed. */
+/** How much better (Akaike's criterion) a richer description of the rows must be before it is believed. */
 const CLEARLY_BETTER = 6;
 
 /** Rows of the given points of each run; runs without any are passed over. */

@@ -92,7 +92,7 @@ export function fitStages(problem: StagedProblem, start: readonly number[], tole
 
 /** How a staged fit answers when the residuals of one run change: the ground of its intervals. */
 export interface RunInfluence {
-  /** Residuals with what the fit takes out of them put back, half way to the errors of predicting each run from the others. */
+  /** Errors of predicting each run from all the others, one per row. */
   readonly residuals: Float64Array;
   /** First-order change of the parameters, `size` values a run, when a run's errors of `residuals` are added once more. */
   readonly shifts: Float64Array;
@@ -101,9 +101,9 @@ export interface RunInfluence {
 }
 
 /**
- * A run that pulls the fit most shrinks its own residuals most. The errors of predicting it from the others,
- * r + X_g(M − M_g)⁻¹Z_gᵀr with M = ZᵀX, overstate as much as r understates; half way is unbiased to first order in
- * the leverage, as r/√(1 − h) is for single rows (Davison & Hinkley, Bootstrap Methods and their Application, 1997, eq. 6.9).
+ * A run that pulls the fit most shrinks its own residuals most. What counts as its error is therefore that of predicting
+ * it from the others, r + X_g(M − M_g)⁻¹Z_gᵀr with M = ZᵀX: the jackknife by run, r/(1 − h) for single rows (MacKinnon &
+ * White, Journal of Econometrics 29, 1985, HC3).
  * @param groups rows of each run, as ranges [start, end) of consecutive rows
  */
 export function runInfluence(problem: StagedProblem, fit: StagedFit, groups: readonly (readonly [number, number])[]): RunInfluence {
@@ -130,7 +130,7 @@ export function runInfluence(problem: StagedProblem, fit: StagedFit, groups: rea
         most = Math.max(most, Math.abs(put[i - start]));
       }
       // Without this run the fit may hang in the air: then its residuals stay as they are.
-      if (most <= 10 * largest) for (let i = start; i < end; i++) residuals[i] += put[i - start] / 2;
+      if (most <= 10 * largest) for (let i = start; i < end; i++) residuals[i] += put[i - start];
     }
     const shift = solveSquare(whole, projection(problem, derivatives, fit.weights, residuals, start, end));
     if (shift !== undefined) shifts.set(shift, g * size);

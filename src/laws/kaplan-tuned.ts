@@ -17,14 +17,20 @@ export interface TuningEnd {
 export interface Tuning {
   /** Why the run is left out of every law: another learning rate is better, or the best one is not known. */
   readonly reason: Sentence | undefined;
-  /** Whether no other batch is better at this N and D. */
+  /** Whether no other batch is better at this N and D by more than half a percent. */
   readonly bestBatch: boolean;
-  /** Whether a larger batch is better at this N and D, which the trade of steps for tokens behind S_min does not know. */
+  /** Whether a larger batch is clearly better at this N and D (by more than 2 %), which the trade of steps for tokens behind S_min does not know. */
   readonly smallBatch: boolean;
 }
 
 /** D this close is one. */
 const SAME_TOKENS = 1.01;
+
+/** Batches whose loss is within this share of the best one's all count as best: to take the lowest of equals would take the luckiest. */
+const PLATEAU = 0.005;
+
+/** A small batch must lose this share before it counts as failing, not as unlucky. */
+const CLEARLY_WORSE = 0.02;
 
 /**
  * One answer for each run.
@@ -57,10 +63,12 @@ export function tuningOf(ends: readonly TuningEnd[], diverged: readonly Omit<Tun
     }
     if (kept.size < 2) continue;
     const best = lowest(kept, ends);
+    const least = meanLoss(kept.get(best)!, ends);
     for (const [B, runs] of kept) {
+      const excess = meanLoss(runs, ends) / least - 1;
       for (const run of runs) {
-        bestBatch[run] = B === best;
-        smallBatch[run] = B < best;
+        bestBatch[run] = excess <= PLATEAU;
+        smallBatch[run] = B < best && excess > CLEARLY_WORSE;
       }
     }
   }
@@ -98,13 +106,16 @@ function lowest(groups: ReadonlyMap<number, readonly number[]>, ends: readonly T
   let best = NaN;
   let least = Infinity;
   for (const [key, runs] of [...groups].sort(([a], [b]) => a - b)) {
-    const mean = runs.reduce((sum, run) => sum + ends[run].loss, 0) / runs.length;
+    const mean = meanLoss(runs, ends);
     if (!(mean < least)) continue;
     least = mean;
     best = key;
   }
   return best;
 }
+
+const meanLoss = (runs: readonly number[], ends: readonly TuningEnd[]): number =>
+  runs.reduce((sum, run) => sum + ends[run].loss, 0) / runs.length;
 
 const tuningReasons = {
   higher: { en: 'another learning rate gives a lower loss at this N, D and B', zh: '在此 N、D、B 下另一学习率的损失更低' },

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { fitCommand } from '../../../src/cli/fit.ts';
 import { LAW_NAMES } from '../../../src/cli/fit-arguments.ts';
 import type { RunRow } from '../../../src/laws/fit.ts';
+import { lossAtSizeAndSteps, lossAtSizeAndTokens } from '../../../src/laws/kaplan-forms.ts';
 import { createRandom } from '../../../src/laws/random.ts';
 import { octaves, plantedGrid } from '../laws/planted.ts';
 
@@ -36,6 +37,8 @@ interface Answer {
   message: string;
   method?: string;
   cells?: Record<string, unknown>[];
+  laws?: Record<string, { status: string }>;
+  criticalBatch?: { batch: number; alpha: number };
   optima?: { C: number; N: number; loss: number; status: string }[];
 }
 const answer = ({ out }: Outcome): Answer => JSON.parse(out) as Answer;
@@ -152,6 +155,62 @@ describe('answers as JSON', () => {
     expect(found.optima![1].N).toBeCloseTo(0.1 * 1e8, 0);
   });
 
+  it('kaplan: constants, and every law with a status of its own', async () => {
+    const law = { alphaN: 0.12, Nc: 3e9, alphaD: 0.18, Dc: 1e9 };
+    const rows = octaves(10, 20, 1.25).flatMap((n) =>
+      octaves(16, 24, 2).map((d): RunRow => ({ N: n, D: d, loss: lossAtSizeAndTokens(law, n, d) })),
+    );
+    const found = answer(await run('kaplan a.csv --json --bootstrap 50', { 'a.csv': csv(rows, ['N', 'D', 'loss']) }));
+    expect(found.status).toBe('converged');
+    for (const [name, value] of Object.entries(law)) expect(Math.abs(found.parameters[name].value / value - 1), name).toBeLessThan(1e-6);
+    expect(Object.keys(found.laws!)).toEqual(['LN', 'LD', 'LND', 'LNS', 'LC', 'Nopt']);
+    expect(found.laws!.LND).toMatchObject({ status: 'converged', rows: rows.length });
+    expect(found.laws!.LNS).toMatchObject({ status: 'not enough points', parameters: {} });
+    const tied = rows.filter((_, i) => i % 5 === 0).map((row) => ({ ...row, D: 20 * row.N! }));
+    const refused = answer(await run('kaplan a.csv --json', { 'a.csv': csv(tied, ['N', 'D', 'loss']) }));
+    expect(refused).toMatchObject({ status: 'not identified', parameters: {} });
+  });
+
+  it('kaplan: curves in our own JSON Lines, S_min by the constants given', async () => {
+    const law = { alphaN: 0.12, Nc: 3e9, alphaS: 0.6, Sc: 800 };
+    const lines = octaves(10, 20, 1.25).map((n, i) => {
+      const curve = octaves(8, 15, 0.5).map((Smin) => {
+        const loss = lossAtSizeAndSteps(law, n, Smin);
+        const S = Smin * (1 + (2e7 * loss ** (-1 / 0.25)) / 4096);
+        return [S, 4096 * S, loss];
+      });
+      const [S, D, finalLoss] = curve.at(-1)!;
+      return {
+        id: `r${i}`,
+        config: { seed: 0 },
+        N: { nonEmbedding: n, total: 2 * n },
+        D,
+        B: 4096,
+        S,
+        C: 6 * n * D,
+        lr: 0.01,
+        finalLoss,
+        curve,
+      };
+    });
+    const files = { 'a.jsonl': lines.map((line) => JSON.stringify(line)).join('\n') };
+    const found = answer(await run('kaplan a.jsonl --json --bootstrap 0 --critical-batch 2e7,0.25', files));
+    expect(found.criticalBatch).toEqual({ batch: 2e7, alpha: 0.25 });
+    for (const [name, value] of Object.entries(law)) expect(Math.abs(found.parameters[name].value / value - 1), name).toBeLessThan(1e-6);
+  });
+
+  it('envelope: a point of a curve costs what its run had cost by then', async () => {
+    const lines = octaves(10, 20, 1.25).map((n, i) => {
+      const curve = octaves(12, 26, 0.5).map((D) => [D / 256, D, 1.5 + 20 / n ** 0.3 + 40 / D ** 0.3]);
+      const [S, D, finalLoss] = curve.at(-1)!;
+      return { id: `r${i}`, config: { seed: 0 }, N: { nonEmbedding: n }, D, B: 256, S, C: 6 * n * D, lr: 0.01, finalLoss, curve };
+    });
+    const files = { 'a.jsonl': lines.map((line) => JSON.stringify(line)).join('\n') };
+    const found = answer(await run('envelope a.jsonl --json --bootstrap 20', files));
+    expect(found.status).toBe('converged');
+    expect(Math.abs(found.parameters.a.value - 0.5)).toBeLessThan(0.01);
+  });
+
   it('columns by mapping, in one argument or several; row numbers are those of the file', async () => {
     const text = ['run\tparams\ttokens\tval', ...losses.map((row, i) => `r${i}\t${row.N}\t${row.D}\t${i === 3 ? 'nan' : row.loss}`)].join(
       '\n',
@@ -218,6 +277,8 @@ describe('bad input is one line on standard error and a non-zero code', () => {
     ['chinchilla a.csv --nonsense', '--nonsense'],
     ['chinchilla a.csv b.csv', 'one argument too many'],
     ['power a.csv --floor -1', '--floor'],
+    ['kaplan nothing.csv --columns loss=y', 'none of the columns N, D, C'],
+    ['kaplan a.csv --critical-batch 2e8', '--critical-batch is none'],
   ])('%s', async (args, part) => {
     const { code, out, err } = await run(args, files);
     expect(code).toBe(1);
