@@ -1,5 +1,6 @@
 // Where the search for a trajectory begins: what each size would reach in the end gives α_N and N_c, the way there α_S
-// and S_c, the batches α_B and B_*. Each run's own loss stands in for the loss in B_crit(L), which makes the rest linear: L = L_N + (S_c/S_min)^αS with S_min = S/(1 + B_crit(L)/B).
+// and S_c, the batches α_B and B_*. Each run's own loss stands in for the loss in B_crit(L), which makes the rest linear:
+// L = L_N + (S_c/S_min)^αS with S_min = S/(1 + B_crit(L)/B).
 import { weightedLeastSquares } from './regression.ts';
 import { softplus } from './trajectory-forms.ts';
 import type { TrajectoryCentre, TrajectoryPoint } from './trajectory-model.ts';
