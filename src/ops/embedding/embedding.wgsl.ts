@@ -88,14 +88,14 @@ sums[li] = sum;
 workgroupBarrier();
 if (li < ${across}u && c < launch.width) {
 for (var n = li + ${across}u; n < ${THREADS}u; n += ${across}u) { sum += sums[n]; }
-${store('dTable', 'dTableAt + u32(token) * launch.width + c', 'c', 'sum', true)}
+${store('dTable', 'dTableAt + u32(token) * launch.width + c', 'c', 'sum')}
 } }`;
   const positions = `{
 let i = (group - launch.ofTable) * ${THREADS}u + li; let place = i / launch.quarters; let c = 4u * (i % launch.quarters);
 if (place < launch.context) {
 var sum = vec4f();
 for (var row = place; row < launch.rows; row += launch.context) { sum += ${load('dOut', 'dOutAt + row * launch.width + c', 'c')}; }
-${store('dPositions', 'dPositionsAt + place * launch.width + c', 'c', 'sum', true)}
+${store('dPositions', 'dPositionsAt + place * launch.width + c', 'c', 'sum')}
 } }`;
   return kernel(
     {

@@ -111,9 +111,8 @@ export function copyKernels(parts: CopyParts, strides: Strides): Kernel[] {
   const { reads, writes, shape, xStart, xStrides, outStart, outStrides } = parts;
   const { sizes, integers, statements } = walk(shape, { x: xStrides, out: outStrides });
   const { each, ...rest } = elements(sizes.count);
-  const gradients = writes.out.region === 'gradients';
   const body = each(`${statements}
-setOut1(outAt + u32(launch.outStart + outIndex), ${numberAt('x', reads.x, 'xAt + u32(launch.xStart + xIndex)')}${gradients ? ', adds' : ''});`);
+setOut1(outAt + u32(launch.outStart + outIndex), ${numberAt('x', reads.x, 'xAt + u32(launch.xStart + xIndex)')});`);
   const copy = kernel(
     { reads: { ...reads }, writes: { ...writes }, ...rest, sizes, integers: { ...integers, xStart, outStart }, body },
     strides,
@@ -128,7 +127,7 @@ setOut1(outAt + u32(launch.outStart + outIndex), ${numberAt('x', reads.x, 'xAt +
       threads: THREADS,
       groups: all.groups,
       sizes: { count: writes.out.size },
-      body: all.each(`setOut1(outAt + i, 0.0${gradients ? ', adds' : ''});`),
+      body: all.each(`setOut1(outAt + i, 0.0);`),
     },
     strides,
   );

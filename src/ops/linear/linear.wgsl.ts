@@ -82,8 +82,8 @@ export function linearGradientKernel(parts: LinearGradientParts, tile: Tile, str
   const ofX = groupsOf(tile, rows, inputs);
   const ofWeight = groupsOf(tile, weightRows, weightColumns);
   const ofBias = writes.dBias ? columnSumGroups(outputs) : 0;
-  const set = (name: string, index: string, left: string, more = ''): string =>
-    vectors ? `set${name}4(${index}, u${more});` : `set${name}Tail(${index}, u, ${left}${more});`;
+  const set = (name: string, index: string, left: string): string =>
+    vectors ? `set${name}4(${index}, u);` : `set${name}Tail(${index}, u, ${left});`;
   const dx = productBody({
     tile,
     vectors,
@@ -115,7 +115,7 @@ ${set('Dx', 'dxAt + i', `launch.inputs - ${column}`)}`,
     group: 'group - launch.ofX',
     store: (row, column, value) => {
       const columns = transposed ? 'launch.inputs' : 'launch.outputs';
-      return `let u = ${value}; ${set('DWeight', `dWeightAt + ${row} * ${columns} + ${column}`, `${columns} - ${column}`, ', adds')}`;
+      return `let u = ${value}; ${set('DWeight', `dWeightAt + ${row} * ${columns} + ${column}`, `${columns} - ${column}`)}`;
     },
   });
   const dBias = columnSums({
@@ -128,7 +128,7 @@ ${set('Dx', 'dxAt + i', `launch.inputs - ${column}`)}`,
         ? `dOut4(dOutAt + ${row} * launch.outputs + ${column})`
         : `dOutTail(dOutAt + ${row} * launch.outputs + ${column}, launch.outputs - ${column})`,
     ],
-    store: (column, [value]) => `let u = ${value}; ${set('DBias', `dBiasAt + ${column}`, `launch.outputs - ${column}`, ', adds')}`,
+    store: (column, [value]) => `let u = ${value}; ${set('DBias', `dBiasAt + ${column}`, `launch.outputs - ${column}`)}`,
   });
   return kernel(
     {

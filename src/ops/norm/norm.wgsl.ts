@@ -99,7 +99,7 @@ ${store('dx', 'dxAt + begin + c', 'c', 'v')}`)}
 let mean = ${statistics('2u * row')}; let inverse = ${statistics('2u * row + 1u')};`,
     load: () => [`d * ((${load('x', 'xAt + begin + column', 'column')} - mean) * inverse)`, 'd'],
     store: (column, [dGain, dBias]) =>
-      `${store('dGain', `dGainAt + ${column}`, column, dGain, true)} ${store('dBias', `dBiasAt + ${column}`, column, dBias, true)}`,
+      `${store('dGain', `dGainAt + ${column}`, column, dGain)} ${store('dBias', `dBiasAt + ${column}`, column, dBias)}`,
   });
   return kernel(
     {

@@ -10,10 +10,10 @@ export type ModelRegion = (typeof modelRegions)[number];
 export const CONTROL_BINDING = modelRegions.length;
 
 /**
- * Control words, u32: the micro-step under way, the one to come, the first of this submission, a spare one; then for each
- * lane in flight (workgroup z) its number and m, the micro-batches in one of its updates.
+ * Control words, u32: the micro-step under way, the one to come, the first of this submission, the submission's
+ * number; then for each lane in flight (workgroup z) its number and m, the micro-batches in one of its updates.
  */
-export const CONTROL = { present: 0, next: 1, first: 2, lanes: 4, perLane: 2 } as const;
+export const CONTROL = { present: 0, next: 1, first: 2, ticket: 3, lanes: 4, perLane: 2 } as const;
 
 /** Workgroups along x, at most; more of them go on along y. */
 export const MOST_GROUPS = 65_535;
@@ -91,6 +91,7 @@ export function kernel(parts: KernelParts, strides: Strides): Kernel {
   const code = `${declareRegions(used, aligned)}
 struct Launch { ${[...fields].map(([name, { type }]) => `${name}: ${type}`).join(', ')} }
 @group(1) @binding(0) var<uniform> launch: Launch;
+${accumulates ? 'var<private> adds: bool;' : ''}
 ${parts.declarations ?? ''}
 ${[...operands].map(([name, operand]) => accessors(name, operand, aligned.has(operand.region))).join('\n')}
 @compute @workgroup_size(${threads})
@@ -99,7 +100,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) li: u
   if (group >= launch.groups) { return; }
   let z = wg.z;
   let lane = control[${CONTROL.lanes}u + ${CONTROL.perLane}u * z];
-  ${accumulates ? `let adds = control[${CONTROL.present}u] % control[${CONTROL.lanes + 1}u + ${CONTROL.perLane}u * z] != 0u;` : ''}
+  ${accumulates ? `adds = control[${CONTROL.present}u] % control[${CONTROL.lanes + 1}u + ${CONTROL.perLane}u * z] != 0u;` : ''}
   ${[...operands].map(([name, operand]) => `let ${name}At = launch.${name}Offset${laneOffset(operand.region)};`).join('\n  ')}
   ${parts.body}
 }
@@ -168,8 +169,8 @@ function laneOffset(region: ModelRegion): string {
 /**
  * Functions on an operand `x`, over absolute words: `x1(i)` one of them; `x4(i)` four from i on, i a multiple of four
  * where the sizes allow vectors; `xTail(i, n)` the first n of four, zeros behind them. For one that is written
- * `setX1(i, v)`, `setX4(i, v)` and `setXTail(i, v, n)`; what lies in `gradients` takes one more argument, `adds`: add to
- * what is there. What lies in `tokens` is read as i32 and has `x1` alone.
+ * `setX1(i, v)`, `setX4(i, v)` and `setXTail(i, v, n)`; what lies in `gradients` is added to
+ * what is there, unless a new sum begins. What lies in `tokens` is read as i32 and has `x1` alone.
  */
 function accessors(name: string, { region, written }: Operand, aligned: boolean): string {
   const Name = name[0].toUpperCase() + name.slice(1);
@@ -184,16 +185,15 @@ function accessors(name: string, { region, written }: Operand, aligned: boolean)
     `fn ${name}Tail(i: u32, n: u32) -> vec4f { return vec4f(${each((j) => `select(0.0, ${one(`i + ${j}u`)}, ${j}u < n)`)}); }`,
   ];
   if (written) {
-    const [parameter, argument] = region === 'gradients' ? [', adds: bool', ', adds'] : ['', ''];
     const sum = (read: string, type: string): string => (region === 'gradients' ? `select(${type}(0), ${read}, adds) + v` : 'v');
     const set4 = aligned
       ? `${region}[i >> 2u] = ${sum(`${name}4(i)`, 'vec4f')};`
-      : [0, 1, 2, 3].map((j) => `set${Name}1(i + ${j}u, v[${j}]${argument});`).join(' ');
-    const tail = [0, 1, 2, 3].map((j) => `if (${j}u < n) { set${Name}1(i + ${j}u, v[${j}]${argument}); }`).join(' ');
+      : [0, 1, 2, 3].map((j) => `set${Name}1(i + ${j}u, v[${j}]);`).join(' ');
+    const tail = [0, 1, 2, 3].map((j) => `if (${j}u < n) { set${Name}1(i + ${j}u, v[${j}]); }`).join(' ');
     lines.push(
-      `fn set${Name}1(i: u32, v: f32${parameter}) { ${one('i')} = ${sum(`${name}1(i)`, 'f32')}; }`,
-      `fn set${Name}4(i: u32, v: vec4f${parameter}) { ${set4} }`,
-      `fn set${Name}Tail(i: u32, v: vec4f, n: u32${parameter}) { ${tail} }`,
+      `fn set${Name}1(i: u32, v: f32) { ${one('i')} = ${sum(`${name}1(i)`, 'f32')}; }`,
+      `fn set${Name}4(i: u32, v: vec4f) { ${set4} }`,
+      `fn set${Name}Tail(i: u32, v: vec4f, n: u32) { ${tail} }`,
     );
   }
   return lines.join('\n');

@@ -8,8 +8,8 @@ export const ROW_THREADS = 64;
 export interface RowAccess {
   /** vec4f of operand `name` at word `index`, column `column` of its row; zeros past the row's end. */
   readonly load: (name: string, index: string, column: string) => string;
-  /** Statement that stores `value` there; nothing past the row's end. `adds` where the operand lies in `gradients`. */
-  readonly store: (name: string, index: string, column: string, value: string, adds?: boolean) => string;
+  /** Statement that stores `value` there; nothing past the row's end. */
+  readonly store: (name: string, index: string, column: string, value: string) => string;
   /** `value` with `other` in the words past the row's end. */
   readonly keep: (value: string, column: string, other?: string) => string;
 }
@@ -17,16 +17,15 @@ export interface RowAccess {
 /** Access to rows of `width` words (an expression), which are whole vectors or not. */
 export function rowAccess(vectors: boolean, width: string): RowAccess {
   const set = (name: string): string => `set${name[0].toUpperCase()}${name.slice(1)}`;
-  const more = (adds: boolean): string => (adds ? ', adds' : '');
   if (vectors)
     return {
       load: (name, index) => `${name}4(${index})`,
-      store: (name, index, _column, value, adds = false) => `${set(name)}4(${index}, ${value}${more(adds)});`,
+      store: (name, index, _column, value) => `${set(name)}4(${index}, ${value});`,
       keep: (value) => value,
     };
   return {
     load: (name, index, column) => `${name}Tail(${index}, ${width} - (${column}))`,
-    store: (name, index, column, value, adds = false) => `${set(name)}Tail(${index}, ${value}, ${width} - (${column})${more(adds)});`,
+    store: (name, index, column, value) => `${set(name)}Tail(${index}, ${value}, ${width} - (${column}));`,
     keep: (value, column, other = 'vec4f()') => `select(${other}, ${value}, vec4u(0u, 1u, 2u, 3u) < vec4u(${width} - (${column})))`,
   };
 }

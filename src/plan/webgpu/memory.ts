@@ -1,0 +1,178 @@
+// What an executor keeps on the GPU: one buffer for each region, with a copy per lane where lanes have their own. All of
+// it is allocated at the start, and nothing later.
+import { CONTROL } from '../../ops/wgsl/kernel.ts';
+import type { LaneSettings, Plans, TokenSource } from '../executor.ts';
+import type { AdamW } from '../launches.ts';
+import { RESULTS, SCRATCH, SETTINGS, squareSums } from './step-kernels.ts';
+
+const WORD = 4;
+
+/** Micro-steps in one submission, at most. */
+export const MOST_STEPS = 64;
+
+/** Submissions under way at once. */
+export const IN_FLIGHT = 2;
+
+/** Sizes of everything, words unless named otherwise. */
+export interface MemorySizes {
+  readonly lanes: number;
+  /** Of one lane's copy of parameters, of gradients, and of each of the optimizer's two means. */
+  readonly parameters: number;
+  /** Of one lane's copy. */
+  readonly activations: number;
+  readonly constants: number;
+  /** Word at which the constants of the evaluation begin. */
+  readonly evaluationConstants: number;
+  readonly tokens: number;
+  /** Both texts, two tokens in a word; token at which the held-out one begins. */
+  readonly text: number;
+  readonly validationStart: number;
+  readonly control: number;
+  /** Control word at which the mask of decaying parameters begins. */
+  readonly maskAt: number;
+  readonly settings: number;
+  readonly scratch: number;
+  readonly results: number;
+  /** What one lane's saved state takes. */
+  readonly transfer: number;
+}
+
+/** Sizes for `lanes` lanes. */
+export function memorySizes({ training, evaluation }: Plans, lanes: number, tokens: TokenSource): MemorySizes {
+  const { parameters } = training.words;
+  if (training.words.gradients !== parameters) throw new Error('Parameters and gradients are not laid out alike.');
+  const maskAt = CONTROL.lanes + CONTROL.perLane * lanes;
+  const trainingText = Math.ceil(tokens.training.length / 2);
+  return {
+    lanes,
+    parameters,
+    activations: Math.max(training.words.activations, evaluation.words.activations),
+    constants: training.words.constants + evaluation.words.constants,
+    evaluationConstants: training.words.constants,
+    tokens: Math.max(training.words.tokens, evaluation.words.tokens),
+    text: trainingText + Math.ceil(tokens.validation.length / 2),
+    validationStart: 2 * trainingText,
+    control: maskAt + Math.ceil(parameters / 32),
+    maskAt,
+    settings: lanes * (SETTINGS.perLane + SETTINGS.perStep * MOST_STEPS),
+    scratch: lanes * (SCRATCH.perLane + squareSums(parameters)),
+    results: RESULTS.losses + lanes * MOST_STEPS,
+    transfer: 4 * parameters + SCRATCH.perLane,
+  };
+}
+
+/** The buffers, by what they hold. `staging` and `transfer` are where the host reads. */
+export interface GpuMemory {
+  readonly sizes: MemorySizes;
+  /** Bytes of all buffers. */
+  readonly bytes: number;
+  readonly parameters: GPUBuffer;
+  readonly gradients: GPUBuffer;
+  readonly mean: GPUBuffer;
+  readonly square: GPUBuffer;
+  readonly activations: GPUBuffer;
+  readonly constants: GPUBuffer;
+  readonly tokens: GPUBuffer;
+  readonly text: GPUBuffer;
+  readonly control: GPUBuffer;
+  readonly settings: GPUBuffer;
+  readonly scratch: GPUBuffer;
+  readonly results: GPUBuffer;
+  readonly uniforms: GPUBuffer;
+  readonly transfer: GPUBuffer;
+  readonly staging: readonly GPUBuffer[];
+  destroy(): void;
+}
+
+/**
+ * Allocates everything and writes what is known at the start: texts, constants, parameters, the mask.
+ * @param uniforms of all launches, one after another
+ * @throws Error one sentence, when the device has no room for it
+ */
+export async function allocate(
+  device: GPUDevice,
+  plans: Plans,
+  lanes: readonly LaneSettings[],
+  source: TokenSource,
+  uniforms: Uint8Array<ArrayBuffer>,
+): Promise<GpuMemory> {
+  const sizes = memorySizes(plans, lanes.length, source);
+  const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+  const made: GPUBuffer[] = [];
+  const { STORAGE, COPY_DST, COPY_SRC, UNIFORM, MAP_READ } = GPUBufferUsage;
+  const make = (words: number, usage: number): GPUBuffer => {
+    // Bindings are whole vectors, and never empty.
+    const size = Math.max(4, Math.ceil(words / 4) * 4) * WORD;
+    if (size > maxBufferSize || (usage & STORAGE && size > maxStorageBufferBindingSize))
+      throw new Error(`These runs need a buffer of ${Math.ceil(size / 2 ** 20)} MB, which this GPU does not allow.`);
+    const buffer = device.createBuffer({ size, usage });
+    made.push(buffer);
+    return buffer;
+  };
+  const storage = (words: number, also = 0): GPUBuffer => make(words, STORAGE | COPY_DST | also);
+  const destroy = (): void => made.forEach((buffer) => buffer.destroy());
+  device.pushErrorScope('out-of-memory');
+  let memory: Omit<GpuMemory, 'bytes'>;
+  try {
+    const perLane = lanes.length * sizes.parameters;
+    memory = {
+      sizes,
+      parameters: storage(perLane, COPY_SRC),
+      gradients: storage(perLane, COPY_SRC),
+      mean: storage(perLane, COPY_SRC),
+      square: storage(perLane, COPY_SRC),
+      activations: storage(lanes.length * sizes.activations),
+      constants: storage(sizes.constants),
+      tokens: storage(sizes.tokens),
+      text: storage(sizes.text),
+      control: storage(sizes.control),
+      settings: storage(sizes.settings),
+      scratch: storage(sizes.scratch, COPY_SRC),
+      results: storage(sizes.results, COPY_SRC),
+      uniforms: make(uniforms.byteLength / WORD, UNIFORM | COPY_DST),
+      transfer: make(sizes.transfer, MAP_READ | COPY_DST),
+      staging: Array.from({ length: IN_FLIGHT }, () => make(sizes.results, MAP_READ | COPY_DST)),
+      destroy,
+    };
+  } catch (error) {
+    await device.popErrorScope();
+    destroy();
+    throw error;
+  }
+  const bytes = made.reduce((sum, { size }) => sum + size, 0);
+  if (await device.popErrorScope()) {
+    destroy();
+    throw new Error(`The GPU has no room for these runs: they need ${Math.ceil(bytes / 2 ** 20)} MB.`);
+  }
+  fill(device.queue, { ...memory, bytes }, plans, lanes, source, uniforms);
+  return { ...memory, bytes };
+}
+
+function fill(
+  queue: GPUQueue,
+  memory: GpuMemory,
+  { training, evaluation }: Plans,
+  lanes: readonly LaneSettings[],
+  source: TokenSource,
+  uniforms: Uint8Array<ArrayBuffer>,
+): void {
+  const { sizes } = memory;
+  const text = new Uint16Array(2 * sizes.text);
+  text.set(source.training);
+  text.set(source.validation, sizes.validationStart);
+  queue.writeBuffer(memory.text, 0, text);
+  queue.writeBuffer(memory.constants, 0, training.constants.slice());
+  queue.writeBuffer(memory.constants, WORD * sizes.evaluationConstants, evaluation.constants.slice());
+  queue.writeBuffer(memory.uniforms, 0, uniforms);
+  lanes.forEach(({ parameters }, lane) => queue.writeBuffer(memory.parameters, WORD * lane * sizes.parameters, parameters.slice()));
+  const update = training.launches.find((launch) => launch.kind === 'adamw');
+  if (!update) throw new Error('The training plan has no optimizer.');
+  queue.writeBuffer(memory.control, WORD * sizes.maskAt, decayMask(update, sizes.parameters));
+}
+
+/** One bit for each parameter: whether it decays. */
+function decayMask({ decayed }: AdamW, parameters: number): Uint32Array<ArrayBuffer> {
+  const mask = new Uint32Array(Math.ceil(parameters / 32));
+  for (const { offset, size } of decayed) for (let i = offset; i < offset + size; i++) mask[i >> 5] |= 1 << (i & 31);
+  return mask;
+}

@@ -1,0 +1,169 @@
+// A plan as the GPU runs it: dispatches in order, each with its pipeline, its numbers and its workgroups.
+import { MOST_GROUPS, uniformOf, type Kernel } from '../../ops/wgsl/kernel.ts';
+import type { Plans } from '../executor.ts';
+import type { FusedLaunch, GenericLaunch, Launch, Sample } from '../launches.ts';
+import type { Plan } from '../plan.ts';
+import { mapOperands } from '../trace/graph.ts';
+import { lower, type Choices } from './lower.ts';
+import type { GpuMemory, MemorySizes } from './memory.ts';
+import { Pipelines, type BindingKind } from './pipelines.ts';
+import { accumulateKernel, adamwKernel, finishKernel, sampleKernel, type TextPlace } from './step-kernels.ts';
+
+/** Bytes from one launch's numbers to the next: offsets of uniforms are multiples of it everywhere. */
+const UNIFORM_STRIDE = 256;
+
+/** A dispatch whose pipeline is not compiled yet. */
+export interface Draft {
+  readonly bindings: BindingKind;
+  readonly kernel: Kernel;
+  /** Once for each lane in flight; else once for all. */
+  readonly perLane: boolean;
+}
+
+/** All dispatches of both plans. */
+export interface Drafts {
+  readonly setup: readonly Draft[];
+  readonly training: readonly Draft[];
+  readonly evaluation: readonly Draft[];
+}
+
+/** Where the plans' texts lie. */
+export interface Texts {
+  readonly training: TextPlace;
+  readonly validation: TextPlace;
+}
+
+/** Lowers both plans. Nothing touches a device. */
+export function draft({ training, evaluation }: Plans, sizes: MemorySizes, texts: Texts, choices: (launch: Launch) => Choices): Drafts {
+  const of = (plan: Plan, launches: readonly Launch[], perLane: boolean): Draft[] =>
+    launches.flatMap((launch) => draftsOf(plan, launch, sizes, texts, choices(launch), perLane));
+  return {
+    setup: [...of(training, training.setup, false), ...of(evaluation, evaluation.setup, false)],
+    training: of(training, training.launches, true),
+    evaluation: of(evaluation, evaluation.launches, true),
+  };
+}
+
+function draftsOf(plan: Plan, launch: Launch, sizes: MemorySizes, texts: Texts, choices: Choices, perLane: boolean): Draft[] {
+  switch (launch.kind) {
+    case 'sample':
+      return [{ ...step(sampleKernel(launch, texts[launch.source])), perLane: false }];
+    case 'accumulate':
+      return [{ ...step(accumulateKernel(sizes.parameters, sizes.lanes)), perLane: true }];
+    case 'adamw':
+      return [{ ...step(adamwKernel(sizes.parameters, sizes.lanes, sizes.maskAt)), perLane: true }];
+    case 'finish': {
+      const place = {
+        offset: launch.reads.losses.offset,
+        activationStride: sizes.activations,
+        size: launch.reads.losses.size,
+        rowsPerSequence: plan.context,
+        sequences: plan.sequences,
+        windows: plan.kind === 'evaluation' && plan.perRow ? texts.validation.windows : 0,
+        kind: plan.kind,
+      };
+      return [{ ...step(finishKernel(place, sizes.lanes)), perLane: true }];
+    }
+    default: {
+      const strides = { parameters: sizes.parameters, activations: sizes.activations };
+      return lower(shifted(launch, plan, sizes), strides, choices).map((kernel) => ({ bindings: 'model', kernel, perLane }));
+    }
+  }
+}
+
+const step = (kernel: Kernel & { readonly bindings: BindingKind }): Omit<Draft, 'perLane'> => ({ bindings: kernel.bindings, kernel });
+
+/** The launch over operands as they lie on the device: constants of the evaluation come behind those of the training. */
+function shifted(launch: FusedLaunch | GenericLaunch, plan: Plan, sizes: MemorySizes): FusedLaunch | GenericLaunch {
+  if (plan.kind === 'training' || sizes.evaluationConstants === 0) return launch;
+  const shift = <P extends { readonly region: string; readonly offset: number }>(operand: P): P =>
+    operand.region === 'constants' ? { ...operand, offset: operand.offset + sizes.evaluationConstants } : operand;
+  return mapOperands(launch, shift, shift) as FusedLaunch | GenericLaunch;
+}
+
+/** The sample launch of a plan. */
+export function sampleOf(plan: Plan): Sample {
+  const sample = plan.launches.find((launch) => launch.kind === 'sample');
+  if (!sample) throw new Error(`The ${plan.kind} plan reads no tokens.`);
+  return sample;
+}
+
+/** Numbers of all launches as they lie in the buffer of uniforms. */
+export function uniformsOf({ setup, training, evaluation }: Drafts): Uint8Array<ArrayBuffer> {
+  const all = [...setup, ...training, ...evaluation];
+  const bytes = new Uint8Array(all.length * UNIFORM_STRIDE);
+  all.forEach(({ kernel }, i) => {
+    const numbers = new Uint8Array(uniformOf(kernel));
+    if (numbers.length > UNIFORM_STRIDE) throw new Error('A launch has too many numbers.');
+    bytes.set(numbers, i * UNIFORM_STRIDE);
+  });
+  return bytes;
+}
+
+interface Dispatch {
+  readonly bindings: BindingKind;
+  readonly pipeline: GPUComputePipeline;
+  readonly numbers: GPUBindGroup;
+  readonly x: number;
+  readonly y: number;
+  readonly perLane: boolean;
+}
+
+/** A list of dispatches over an executor's memory. */
+export class Program {
+  readonly #dispatches: readonly Dispatch[];
+  readonly #groups: Readonly<Record<BindingKind, GPUBindGroup>>;
+
+  constructor(dispatches: readonly Dispatch[], groups: Readonly<Record<BindingKind, GPUBindGroup>>) {
+    this.#dispatches = dispatches;
+    this.#groups = groups;
+  }
+
+  /** Dispatches of one run. */
+  get length(): number {
+    return this.#dispatches.length;
+  }
+
+  /** Encodes one run for so many lanes. */
+  encode(pass: GPUComputePassEncoder, lanes: number): void {
+    let bound: BindingKind | undefined;
+    for (const { bindings, pipeline, numbers, x, y, perLane } of this.#dispatches) {
+      pass.setPipeline(pipeline);
+      if (bindings !== bound) pass.setBindGroup(0, this.#groups[(bound = bindings)]);
+      pass.setBindGroup(1, numbers);
+      pass.dispatchWorkgroups(x, y, perLane ? lanes : 1);
+    }
+  }
+}
+
+/** Programs of both plans. */
+export interface Programs {
+  readonly setup: Program;
+  readonly training: Program;
+  readonly evaluation: Program;
+}
+
+/** Binds drafts to an executor's memory, with pipelines that have been compiled. */
+export async function bindPrograms(device: GPUDevice, drafts: Drafts, memory: GpuMemory): Promise<Programs> {
+  const pipelines = Pipelines.of(device);
+  const { parameters, gradients, activations, constants, tokens, control, mean, square, settings, scratch, text, results } = memory;
+  const groups = {
+    model: pipelines.bind('model', [parameters, gradients, activations, constants, tokens, control]),
+    optimizer: pipelines.bind('optimizer', [parameters, gradients, mean, square, control, settings, scratch]),
+    ends: pipelines.bind('ends', [text, tokens, activations, control, scratch, results]),
+  };
+  let offset = 0;
+  const program = async (list: readonly Draft[]): Promise<Program> => {
+    const begin = offset;
+    offset += list.length * UNIFORM_STRIDE;
+    const dispatches = list.map(async ({ bindings, kernel, perLane }, i): Promise<Dispatch> => {
+      const { groups: count } = kernel;
+      const [x, y] = count <= MOST_GROUPS ? [count, 1] : [MOST_GROUPS, Math.ceil(count / MOST_GROUPS)];
+      const numbers = pipelines.bindUniform(memory.uniforms, begin + i * UNIFORM_STRIDE, Math.ceil(kernel.fields.size / 4) * 16);
+      return { bindings, pipeline: await pipelines.get(bindings, kernel.code), numbers, x, y, perLane };
+    });
+    return new Program(await Promise.all(dispatches), groups);
+  };
+  const [setup, training, evaluation] = await Promise.all([program(drafts.setup), program(drafts.training), program(drafts.evaluation)]);
+  return { setup, training, evaluation };
+}
