@@ -31,8 +31,8 @@ const grids: Readonly<Record<ExperimentSize, { readonly base: RunInput; readonly
     // Tokens are a whole number of every batch: else D would differ between the columns of a grid.
     base: { corpus: 'sotu', context: 16, tokens: 399_360, validationTokens: 16_384 },
     axes: {
-      // Non-embedding parameters 752, 3,312 and 14,544: each more than four times the one before.
-      shape: [{ ...shape(1, 8, 1), mlpRatio: 3 }, shape(1, 16, 2), shape(2, 24, 2)],
+      // Non-embedding parameters 752, 3,792 and 16,848: each more than four times the one before.
+      shape: [{ ...shape(1, 8, 1), mlpRatio: 3 }, shape(2, 12, 2), { ...shape(2, 24, 2), mlpRatio: 5 }],
       learningRate: octaves(-9, -3),
       // Seven octaves in five steps: along the valley (a higher learning rate goes with a larger batch) a narrower grid is
       // flatter than the noise of a seed.

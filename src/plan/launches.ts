@@ -301,7 +301,8 @@ export interface Accumulate<P = Operand> {
  *     mean ← β₁·mean + (1 − β₁)·g;  square ← β₂·square + (1 − β₂)·g²
  *     θ ← θ − η·((mean/(1 − β₁ᵗ))/(√(square/(1 − β₂ᵗ)) + ε) + λ·[θ decays]·θ)
  *
- * 1 − βᵗ is computed in double precision on the host. `decayed` lists the ranges of words to which λ applies,
+ * 1 − βᵗ is computed in double precision on the host. An executor may take |g| < 1e-18, |mean| < 1e-30 and
+ * square < 1e-36 as 0: they are too small to move a parameter, and processors are slow with subnormal numbers. `decayed` lists the ranges of words to which λ applies,
  * increasing and disjoint.
  */
 export interface AdamW<P = Operand> {

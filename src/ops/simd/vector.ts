@@ -44,12 +44,21 @@ export function storeFirst(address: usize, v: v128, count: i32): void {
 }
 
 /**
- * eˣ, to 2 units in the last place, for x from −87 to 88; beyond, e⁻⁸⁷ and e⁸⁸; NaN stays. Range reduction by ln 2 in
+ * Below e^LEAST_EXPONENT a share of a softmax, and below σ(−MOST_SATURATED) a saturated GELU, are 0. They are nothing
+ * beside what they are added to, and what is computed from them would be subnormal, with which processors are up to a
+ * hundred times slower.
+ */
+const LEAST_EXPONENT: f32 = -60;
+const MOST_SATURATED: f32 = 40;
+
+/**
+ * eˣ, to 2 units in the last place, for x from −60 to 88; below, 0; above, e⁸⁸; NaN stays. Range reduction by ln 2 in
  * two parts and a polynomial of degree 7: S. Moshier, Cephes Mathematical Library, expf.c.
  */
 // @ts-ignore: decorator
 @inline
 export function exponential(x: v128): v128 {
+  const none = f32x4.lt(x, f32x4.splat(LEAST_EXPONENT));
   // x comes first in both, so that NaN passes (pmin(a, b) = b < a ? b : a).
   x = f32x4.pmax(f32x4.pmin(x, f32x4.splat(88.0)), f32x4.splat(-87.0));
   // Adding 1.5·2²³ rounds to whole numbers and leaves them in the low bits of the mantissa.
@@ -64,7 +73,7 @@ export function exponential(x: v128): v128 {
   p = madd(p, r, f32x4.splat(5.0000001201e-1));
   p = f32x4.add(madd(p, f32x4.mul(r, r), r), f32x4.splat(1.0));
   const power = i32x4.add(i32x4.shl(shifted, 23), i32x4.splat(0x3f800000));
-  return f32x4.mul(p, power);
+  return v128.andnot(f32x4.mul(p, power), none);
 }
 
 /** 1/(1 + e⁻ˣ). */
@@ -74,12 +83,20 @@ export function sigmoid(x: v128): v128 {
   return f32x4.div(f32x4.splat(1.0), f32x4.add(f32x4.splat(1.0), exponential(f32x4.neg(x))));
 }
 
+/** σ(−x), 0 where it is saturated. */
+// @ts-ignore: decorator
+@inline
+function geluShare(x: v128): v128 {
+  const one = f32x4.splat(1.0);
+  return v128.andnot(f32x4.div(one, f32x4.add(one, exponential(x))), f32x4.gt(x, f32x4.splat(MOST_SATURATED)));
+}
+
 /** u·σ(1.5957691216·(u + 0.044715·u³)): GELU in its tanh form (Hendrycks & Gimpel, 2016, section 2), tanh written as σ. */
 // @ts-ignore: decorator
 @inline
 export function gelu(u: v128): v128 {
   const inner = madd(f32x4.mul(u, u), f32x4.splat(-0.07135481283), f32x4.splat(-1.5957691216));
-  return f32x4.div(u, f32x4.add(f32x4.splat(1.0), exponential(f32x4.mul(u, inner))));
+  return f32x4.mul(u, geluShare(f32x4.mul(u, inner)));
 }
 
 /** The derivative of {@link gelu}. */
@@ -89,7 +106,7 @@ export function geluDerivative(u: v128): v128 {
   const one = f32x4.splat(1.0);
   const square = f32x4.mul(u, u);
   const inner = madd(square, f32x4.splat(-0.07135481283), f32x4.splat(-1.5957691216));
-  const s = f32x4.div(one, f32x4.add(one, exponential(f32x4.mul(u, inner))));
+  const s = geluShare(f32x4.mul(u, inner));
   const slope = madd(square, f32x4.splat(0.21406443848), f32x4.splat(1.5957691216));
   return madd(f32x4.mul(f32x4.mul(u, slope), f32x4.sub(one, s)), s, s);
 }
