@@ -61,8 +61,8 @@ function batchIsOpen({ fit, problem, points, centre, changes }: TrajectoryEviden
       lower: at(problem.lower),
       upper: at(problem.upper),
       rounds: 0,
-      steps: 30,
-      tolerance: 1e-6,
+      steps: 20,
+      tolerance: 1e-4,
     });
     return moved.sumOfSquares - fit.sumOfSquares < least;
   });

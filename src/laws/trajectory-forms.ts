@@ -74,8 +74,16 @@ export function lossAtTokens(constants: TrajectoryConstants, N: number, D: numbe
  * @param logSteps log r = log(S_c/S); −Infinity leaves only the batch term, whose `logBatch` is then log(r·q)
  * @param logBatch log q = log(B_* / B)
  * @param power p = 1/α_B
+ * @param guess where to look first, if something near the root is known
  */
-export function solveTrajectory(logFloor: number, alphaS: number, logSteps: number, logBatch: number, power: number): number {
+export function solveTrajectory(
+  logFloor: number,
+  alphaS: number,
+  logSteps: number,
+  logBatch: number,
+  power: number,
+  guess?: number,
+): number {
   /** log of the step term at log L, and its derivative in log L. */
   const onlyBatch = logSteps === -Infinity;
   const term = (logLoss: number): number => {
@@ -85,19 +93,22 @@ export function solveTrajectory(logFloor: number, alphaS: number, logSteps: numb
   let low = logFloor;
   let high = logSum(logFloor, term(logFloor));
   if (!Number.isFinite(high) || !(high > low)) return high;
-  let x = high;
+  let x = guess !== undefined && guess > low && guess < high ? guess : high;
   for (let i = 0; i < 200; i++) {
     const t = term(x);
     const right = logSum(logFloor, t);
     const gap = right - x;
     if (gap > 0) low = x;
     else high = x;
-    if (Math.abs(gap) <= 4e-16 * Math.max(1, Math.abs(x)) || high - low <= 2e-16 * Math.max(1, Math.abs(x))) break;
+    // The gap itself is known no better than this.
+    if (Math.abs(gap) <= 2e-15 * Math.max(1, Math.abs(x), Math.abs(t)) || !(high > low)) break;
     const share = Math.exp(t - right);
     const batchShare = onlyBatch ? 1 : logistic(logBatch - power * x);
     const slope = -share * alphaS * power * batchShare - 1;
     const next = x - gap / slope;
-    x = next > low && next < high ? next : (low + high) / 2;
+    const step = next > low && next < high ? next : (low + high) / 2;
+    if (step === x) break;
+    x = step;
   }
   return x;
 }

@@ -57,13 +57,26 @@ export function trajectoryProblem(points: readonly TrajectoryPoint[], centre: Tr
       p[WORKING.steps] / p[WORKING.alphaS] - (point.logS - centre.logS),
       p[WORKING.batch] + p[WORKING.power] * centre.logLoss - point.logB,
       p[WORKING.power],
+      point.logLoss,
     );
+  // A solver asks for the curve and its derivatives at the same parameters several times; arrays of parameters are never changed.
+  const solved = new WeakMap<readonly number[], Float64Array>();
+  const model = (parameters: readonly number[]): Float64Array => {
+    const known = solved.get(parameters);
+    if (known !== undefined) return known;
+    const losses = Float64Array.from(points, (point) => solve(point, parameters));
+    solved.set(parameters, losses);
+    return losses;
+  };
   return {
     y: points.map(({ logLoss }) => logLoss),
     lower: [-700, BOX.alphaN[0], -700, BOX.alphaS[0], lowest - BOX.batch, BOX.power[0]],
     upper: [700, BOX.alphaN[1], 700, BOX.alphaS[1], highest + BOX.batch, BOX.power[1]],
-    model: (parameters) => points.map((point) => solve(point, parameters)),
-    jacobian: (parameters) => points.map((point) => gradient(point, parameters, centre, solve(point, parameters))),
+    model,
+    jacobian: (parameters) => {
+      const losses = model(parameters);
+      return points.map((point, i) => gradient(point, parameters, centre, losses[i]));
+    },
   };
 }
 

@@ -57,8 +57,8 @@ const MOST_POINTS = 20_000;
 
 /** Points on which the starts are compared. */
 const MOST_FOR_STARTS = 400;
-const STARTS = 4;
-const STEPS_TO_COMPARE = 10;
+const STARTS = 3;
+const STEPS_TO_COMPARE = 8;
 
 const CONSTANTS = 6;
 

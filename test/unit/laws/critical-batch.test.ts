@@ -220,16 +220,20 @@ describe('coverage of 95 % intervals over 200 seeds', () => {
     ['ours, one size', { ...ours, points: 20 }, 0.002],
     ['ours, three sizes, noisier', { ...ours, N: [1e3, 3e4, 1e6], B: octaves(5, 12, 1.4), points: 15 }, 0.005],
     ['theirs', { ...theirs, points: 20 }, 0.003],
-  ] as const)('%s', (_, design, noise) => {
-    const { Bstar, alphaB } = design.truth;
-    expectCoverage(
-      200,
-      { Bstar, alphaB },
-      (seed) =>
-        fitCriticalBatch(plantedCurves(design, { run: noise, white: noise, seed: seed + 1 }), {
-          levels: 6,
-          bootstrap: { resamples: 100, seed },
-        }).parameters,
-    );
-  });
+  ] as const)(
+    '%s',
+    (_, design, noise) => {
+      const { Bstar, alphaB } = design.truth;
+      expectCoverage(
+        200,
+        { Bstar, alphaB },
+        (seed) =>
+          fitCriticalBatch(plantedCurves(design, { run: noise, white: noise, seed: seed + 1 }), {
+            levels: 6,
+            bootstrap: { resamples: 100, seed },
+          }).parameters,
+      );
+    },
+    240_000,
+  );
 });

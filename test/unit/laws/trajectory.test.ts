@@ -270,13 +270,17 @@ describe('coverage of 95 % intervals over 200 seeds', () => {
   it.each([
     ['ours', ours, 0.003],
     ['theirs', theirs, 0.002],
-  ] as const)('%s', (_, design, noise) => {
-    expectCoverage(
-      200,
-      { ...design.truth },
-      (seed) =>
-        fitTrajectory(plantedCurves(design, { run: noise, white: noise, seed: seed + 1 }), { bootstrap: { resamples: 200, seed } })
-          .parameters,
-    );
-  });
+  ] as const)(
+    '%s',
+    (_, design, noise) => {
+      expectCoverage(
+        200,
+        { ...design.truth },
+        (seed) =>
+          fitTrajectory(plantedCurves(design, { run: noise, white: noise, seed: seed + 1 }), { bootstrap: { resamples: 200, seed } })
+            .parameters,
+      );
+    },
+    240_000,
+  );
 });
