@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { expandSweep, parseSweep, sweepId } from '../../../src/config/sweep.ts';
 import { bowl } from '../../../src/experiments/bowl.ts';
 import { experimentSizes } from '../../../src/experiments/experiment.ts';
+import { countParameters } from '../../../src/model/counts.ts';
+import { modelConfig } from '../../../src/model/parameters.ts';
 import { extensionOf } from '../../../src/experiments/extension.ts';
 import { experimentOf, experiments } from '../../../src/experiments/index.ts';
 import { bestAt } from '../../../src/experiments/landscapes.ts';
@@ -173,9 +175,9 @@ describe('experiments', () => {
 
   it('vary at least three sizes, a factor of four apart, over enough rates and batches', () => {
     const runs = expandSweep(bowl.sizes.minutes);
-    const widths = [...new Set(runs.map((run) => run.config.shape.width))].sort((a, b) => a - b);
-    expect(widths.length).toBeGreaterThanOrEqual(3);
-    widths.slice(1).forEach((width, index) => expect(width / widths[index]).toBeGreaterThanOrEqual(2));
+    const counts = [...new Set(runs.map((run) => countParameters(modelConfig(run.config, 99)).nonEmbedding))];
+    expect(counts.length).toBeGreaterThanOrEqual(3);
+    counts.slice(1).forEach((count, index) => expect(count / counts[index]).toBeGreaterThanOrEqual(4));
     expect(new Set(runs.map((run) => run.config.learningRate)).size).toBeGreaterThanOrEqual(6);
     expect(new Set(runs.map((run) => run.config.batchSequences)).size).toBeGreaterThanOrEqual(5);
   });
