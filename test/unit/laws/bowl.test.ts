@@ -40,8 +40,8 @@ describe('a bowl without noise', () => {
     expect(found.used.length + found.left.length).toBe(lr.length * B.length);
     expect(found.used.length).toBeGreaterThan(8);
     const rows = grid();
-    for (const row of found.used) expect(rows[row].loss / found.plateau.lowest - 1).toBeLessThanOrEqual(0.04);
-    for (const { row } of found.left) expect(rows[row].loss / found.plateau.lowest - 1).toBeGreaterThan(0.04);
+    for (const row of found.used) expect(rows[row].loss / found.plateau.lowest - 1).toBeLessThanOrEqual(0.06);
+    for (const { row } of found.left) expect(rows[row].loss / found.plateau.lowest - 1).toBeGreaterThan(0.06);
     for (const row of found.plateau.rows) expect(rows[row].loss / found.plateau.lowest - 1).toBeLessThan(0.0025);
   });
 
