@@ -56,7 +56,8 @@ export async function openNullDevice(lanes: number): Promise<{ readonly device: 
     calls.submits++;
     tickets.push(ticket);
   });
-  const { getMappedRange } = GPUBuffer.prototype;
+  const original = Object.getOwnPropertyDescriptor(GPUBuffer.prototype, 'getMappedRange')!;
+  const getMappedRange = original.value as (offset?: number, size?: number) => ArrayBuffer;
   GPUBuffer.prototype.getMappedRange = function (this: GPUBuffer, offset?: number, size?: number) {
     const range = getMappedRange.call(this, offset, size);
     const words = new Uint32Array(range);
@@ -65,7 +66,7 @@ export async function openNullDevice(lanes: number): Promise<{ readonly device: 
     words[RESULTS.steps] = (words.length - RESULTS.losses) / lanes;
     return range;
   };
-  restore.push(() => (GPUBuffer.prototype.getMappedRange = getMappedRange));
+  restore.push(() => Object.defineProperty(GPUBuffer.prototype, 'getMappedRange', original));
   const close = (): void => {
     for (const undo of restore) undo();
     device.destroy();
