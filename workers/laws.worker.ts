@@ -1,6 +1,8 @@
 // The worker that fits laws for the page, so that a bootstrap never holds up the interface.
 import { expose } from 'comlink';
-import type { AnalysisOptions, Verdict } from '../src/experiments/experiment.ts';
+import type { SweepConfig } from '../src/config/sweep.ts';
+import type { AnalysisOptions, NextStage, Verdict } from '../src/experiments/experiment.ts';
+import type { Figure } from '../src/experiments/figure.ts';
 import { experimentOf } from '../src/experiments/index.ts';
 import { analyseLandscapes, type LandscapeAnalysis } from '../src/experiments/landscapes.ts';
 import { fitBowls, type Bowl } from '../src/laws/bowl.ts';
@@ -13,10 +15,24 @@ import type { RunRecord } from '../src/sweep/record.ts';
 /** What an analysis needs of a record: all but its curves, which are long. */
 export type RecordWithoutCurves = Omit<RunRecord, 'curve' | 'validation'>;
 
-/** An analysis, and what it says of the experiment's claim where the sweep belongs to one. */
-export interface AnalysisAnswer {
-  readonly analysis: LandscapeAnalysis;
-  readonly verdict: Verdict | undefined;
+/** What the runs of an experiment's sweep say. */
+export interface ExperimentAnswer {
+  readonly verdict: Verdict;
+  readonly figures: readonly Figure[];
+  /** Runs to train next, where all runs so far have ended and the experiment asks for more. */
+  readonly next: NextStage | undefined;
+}
+
+/** What an experiment is asked about. */
+export interface ExperimentQuestion {
+  /** The experiment's id. */
+  readonly experiment: string;
+  readonly sweep: SweepConfig;
+  /** With curves where the experiment reads them. */
+  readonly records: readonly (RecordWithoutCurves & Partial<Pick<RunRecord, 'curve' | 'validation'>>)[];
+  readonly options: AnalysisOptions;
+  /** Whether all runs of the sweep have ended. */
+  readonly complete: boolean;
 }
 
 /** Fits of a table of runs from outside. */
@@ -31,14 +47,24 @@ export interface TableAnswer {
   readonly refused?: Sentence;
 }
 
+function whole(record: RecordWithoutCurves & Partial<RunRecord>): RunRecord {
+  return { curve: [], validation: [], ...record };
+}
+
 const api = {
-  /** Landscapes and laws of a family of runs. `experiment` is an experiment's id. */
-  analyse(records: readonly RecordWithoutCurves[], options: AnalysisOptions, experiment: string | undefined): AnalysisAnswer {
-    const whole = records.map((record): RunRecord => ({ ...record, curve: [], validation: [] }));
-    if (experiment === undefined) return { analysis: analyseLandscapes(whole, options), verdict: undefined };
+  /** Landscapes and laws of a family of runs. */
+  analyse(records: readonly RecordWithoutCurves[], options: AnalysisOptions): LandscapeAnalysis {
+    return analyseLandscapes(records.map(whole), options);
+  },
+  /** The verdict and the figures of an experiment. */
+  experiment({ experiment, sweep, records, options, complete }: ExperimentQuestion): ExperimentAnswer {
     const found = experimentOf(experiment);
-    const analysis = found.analyse(whole, options);
-    return { analysis, verdict: found.verdict(analysis) };
+    const analysis = found.analyse(records.map(whole), options);
+    return {
+      verdict: found.verdict(analysis),
+      figures: found.figures(analysis),
+      next: complete ? found.next?.(analysis, sweep) : undefined,
+    };
   },
   /** Reads a table's text. A refusal is an answer: an error thrown here would lose its second language on the way. */
   readTable(text: string, count: string): TableAnswer {

@@ -1,8 +1,7 @@
 // `lab report`: the fits and the verdict that the page shows, from a file of runs.
+import type { Analysis, TableAnalysis } from '../experiments/experiment.ts';
 import { experimentOf, experiments } from '../experiments/index.ts';
-import type { LandscapeAnalysis } from '../experiments/landscapes.ts';
-import type { Estimate } from '../laws/fit.ts';
-import { shortNumber } from '../laws/sentences.ts';
+import { figureText } from './figure-text.ts';
 import { InputError, type Locale, type Sentence } from '../messages/sentence.ts';
 import type { RunRecord } from '../sweep/record.ts';
 import { exactly, oneOf, readOptions, wholeNumber } from './arguments.ts';
@@ -43,14 +42,29 @@ export async function reportCommand(args: readonly string[], io: Pick<CommandStr
   if (records.length === 0) throw new InputError({ en: `${path} holds no runs yet.`, zh: `${path} 中还没有训练记录。` });
   const analysis = experiment.analyse(records, options);
   const verdict = experiment.verdict(analysis);
+  const figures = experiment.figures(analysis);
   if (values.json) {
-    const { rows, ids, ...fits } = analysis;
-    const table = rows.map((row, index) => ({ id: ids[index], ...row }));
-    io.out(
-      `${JSON.stringify(inLanguage({ experiment: experiment.id, verdict, runs: counts(records), ...fits, rows: table }, language))}\n`,
-    );
-  } else io.out(asText(experiment.title, records, analysis, verdict.status, verdict.sentence, language));
+    const whole = { experiment: experiment.id, verdict, runs: counts(records), ...analysis, ...tableWithIds(analysis), figures };
+    io.out(`${JSON.stringify(inLanguage(whole, language))}\n`);
+    return 0;
+  }
+  const { finished, diverged, failed, skipped } = counts(records);
+  const lines = [
+    `${experiment.title[language]}: ${verdict.status}`,
+    verdict.sentence[language],
+    '',
+    `runs: ${finished} finished, ${diverged} diverged, ${failed} failed, ${skipped} skipped; N is ${options.count}, the loss ${options.loss}`,
+    ...figures.flatMap((figure) => ['', figureText(figure, language)]),
+  ];
+  io.out(`${lines.join('\n')}\n`);
   return 0;
+}
+
+/** Rows of an analysis with the ids of their runs, where it has a table. */
+function tableWithIds(analysis: Analysis): { rows?: readonly object[]; ids?: undefined } {
+  if (!('rows' in analysis && 'ids' in analysis)) return {};
+  const { rows, ids } = analysis as TableAnalysis;
+  return { rows: rows.map((row, index) => ({ id: ids[index], ...row })), ids: undefined };
 }
 
 /** The same data with every sentence in one language. */
@@ -66,41 +80,4 @@ function counts(records: readonly RunRecord[]): Record<RunRecord['status'], numb
   const result = { finished: 0, diverged: 0, failed: 0, skipped: 0 };
   for (const { status } of records) result[status]++;
   return result;
-}
-
-function estimate(value: Estimate | undefined): string {
-  if (value === undefined) return '–';
-  return `${shortNumber(value.value)} (${shortNumber(value.low)} … ${shortNumber(value.high)})`;
-}
-
-function asText(
-  title: Sentence,
-  records: readonly RunRecord[],
-  { landscapes, vertexLaw, plateauLaw, options }: LandscapeAnalysis,
-  status: string,
-  sentence: Sentence,
-  language: Locale,
-): string {
-  const { finished, diverged, failed, skipped } = counts(records);
-  const lines = [
-    `${title[language]}: ${status}`,
-    sentence[language],
-    '',
-    `runs: ${finished} finished, ${diverged} diverged, ${failed} failed, ${skipped} skipped; N is ${options.count}, the loss ${options.loss}`,
-    '',
-    ...landscapes.flatMap(({ N, D, bowl }) => [
-      `N = ${shortNumber(N)}, D = ${shortNumber(D)}: ${bowl.status}`,
-      `  ${bowl.message[language]}`,
-      ...(bowl.eigenvalues.length > 0 ? [`  curvatures (nats per octave²): ${bowl.eigenvalues.map(estimate).join(', ')}`] : []),
-      ...(bowl.status === 'converged'
-        ? [
-            `  best learning rate ${estimate(bowl.parameters.lr)}, batch ${estimate(bowl.parameters.B)} tokens, loss ${estimate(bowl.parameters.loss)}`,
-          ]
-        : []),
-    ]),
-    '',
-    `through vertices: ${vertexLaw.message[language]}`,
-    `Step Law's recipe: ${plateauLaw.message[language]}`,
-  ];
-  return `${lines.join('\n')}\n`;
 }

@@ -6,6 +6,7 @@ import type { Estimate } from '../laws/fit.ts';
 import { shortNumber } from '../laws/sentences.ts';
 import type { Sentence } from '../messages/sentence.ts';
 import type { AnalysisOptions, Experiment, ExperimentSize, Verdict } from './experiment.ts';
+import { same, type TableFigure } from './figure.ts';
 import { analyseLandscapes, type LandscapeAnalysis } from './landscapes.ts';
 
 const shape = (layers: number, width: number, heads: number): Shape => ({ layers, width, heads, mlpRatio: 4 });
@@ -132,6 +133,76 @@ function verdict(analysis: LandscapeAnalysis): Verdict {
   return say('shown', end(': it falls.', '：它在下降。'));
 }
 
+/** Where each bowl has its minimum, or why it has none. */
+function minima({ landscapes }: LandscapeAnalysis): TableFigure {
+  return {
+    kind: 'table',
+    id: 'minima',
+    title: { en: 'Minima of the fitted bowls', zh: '拟合的碗的最低点' },
+    caption: {
+      en: 'With 95 % intervals; batches in tokens, losses in nats per token.',
+      zh: '带 95 % 区间；批大小以词元计，损失以奈特每词元计。',
+    },
+    columns: [
+      same('N'),
+      same('D'),
+      { en: 'best learning rate', zh: '最佳学习率' },
+      { en: 'best batch', zh: '最佳批大小' },
+      { en: 'loss', zh: '损失' },
+      { en: 'what the fit says', zh: '拟合结论' },
+    ],
+    rows: landscapes.map(({ N, D, bowl: { status, parameters, message } }) => {
+      const found = status === 'converged' ? parameters : {};
+      return [N, D, found.lr, found.B, found.loss, message];
+    }),
+  };
+}
+
+/** The two laws through the minima, in their own words. */
+function lawsOf({ vertexLaw, plateauLaw }: LandscapeAnalysis): TableFigure {
+  return {
+    kind: 'table',
+    id: 'laws',
+    title: { en: 'Best learning rate and batch against N and D', zh: '最佳学习率与批大小随 N 与 D 的变化' },
+    caption: { en: 'By two recipes, on the same runs.', zh: '同一批训练，两种方法。' },
+    columns: [
+      { en: 'recipe', zh: '方法' },
+      { en: 'law', zh: '定律' },
+    ],
+    rows: [
+      [{ en: 'through the vertices of the bowls', zh: '穿过各碗的顶点' }, vertexLaw.message],
+      [{ en: "Step Law's: every run of the plateau", zh: 'Step Law 的做法：平台中的所有训练' }, plateauLaw.message],
+    ],
+  };
+}
+
+/** The curvatures behind "convex". */
+function curvatures({ landscapes }: LandscapeAnalysis): TableFigure {
+  return {
+    kind: 'table',
+    id: 'curvatures',
+    title: { en: 'Curvatures of the fitted bowls', zh: '拟合的碗的曲率' },
+    caption: {
+      en: 'Eigenvalues of the Hessian in nats per octave², with 95 % intervals: along the valley and across it. Both are positive where the landscape is convex.',
+      zh: 'Hessian 矩阵的特征值，单位为奈特每平方八度，带 95 % 区间：沿山谷方向与横跨山谷方向。两者均为正即为凸。',
+    },
+    columns: [
+      same('N'),
+      same('D'),
+      { en: 'along the valley', zh: '沿山谷' },
+      { en: 'across the valley', zh: '横跨山谷' },
+      { en: 'convex in % of resamples', zh: '重抽样中为凸的百分比' },
+    ],
+    rows: landscapes.map(({ N, D, bowl: { eigenvalues, convexShare } }) => [
+      N,
+      D,
+      eigenvalues.at(0),
+      eigenvalues.at(1),
+      Number.isFinite(convexShare) ? 100 * convexShare : undefined,
+    ]),
+  };
+}
+
 /** The experiment. */
 export const bowl: Experiment<LandscapeAnalysis> = {
   id: 'bowl',
@@ -165,4 +236,5 @@ export const bowl: Experiment<LandscapeAnalysis> = {
   sizes: { smoke: sweepOf('smoke'), minutes: sweepOf('minutes'), lesson: sweepOf('lesson'), hours: sweepOf('hours') },
   analyse: (records, options?: AnalysisOptions) => analyseLandscapes(records, options),
   verdict,
+  figures: (analysis) => [minima(analysis), curvatures(analysis), lawsOf(analysis)],
 };

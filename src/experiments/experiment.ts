@@ -1,10 +1,12 @@
 // The form of an experiment: a sweep at four sizes, an analysis of its runs, an explanation, and a verdict that is
 // computed from the data. One file each, listed in index.ts.
-import type { SweepConfig } from '../config/sweep.ts';
+import type { RunConfig } from '../config/run.ts';
+import type { Grid, SweepConfig } from '../config/sweep.ts';
 import type { RunRow } from '../laws/fit.ts';
 import type { Sentence } from '../messages/sentence.ts';
 import type { ParameterConvention } from '../model/counts.ts';
 import type { RunRecord } from '../sweep/record.ts';
+import type { Figure } from './figure.ts';
 
 /** How much time an experiment may take: seconds (for tests), minutes on two CPU cores, a lesson on a laptop's GPU, hours. */
 export const experimentSizes = ['smoke', 'minutes', 'lesson', 'hours'] as const;
@@ -33,12 +35,30 @@ export interface AnalysisOptions {
 export interface Analysis {
   /** The choices it was made with. */
   readonly options: Required<AnalysisOptions>;
+  /** Runs that no fit looked at, and why. */
+  readonly left: readonly { readonly id: string; readonly reason: Sentence }[];
+}
+
+/** An analysis of one table. */
+export interface TableAnalysis extends Analysis {
   /** Runs as the fits saw them: `used` and `left` of any fit index this table. */
   readonly rows: readonly RunRow[];
   /** Id of the run of each row. */
   readonly ids: readonly string[];
-  /** Runs that are in no row, and why. */
-  readonly left: readonly { readonly id: string; readonly reason: Sentence }[];
+}
+
+/** Which of an experiment's groups a run belongs to: landscapes of different groups are fitted and drawn apart. */
+export interface RunGroup {
+  readonly id: string;
+  readonly label: Sentence;
+}
+
+/** Runs to train next, when what they are follows from the runs before. */
+export interface NextStage {
+  /** What they are for. */
+  readonly sentence: Sentence;
+  /** Added to the sweep. */
+  readonly grids: readonly Grid[];
 }
 
 /** What the runs say of an experiment's claim. */
@@ -59,9 +79,17 @@ export interface Experiment<Result extends Analysis = Analysis> {
   /** Paragraphs: what is done, what to look at, where it comes from. */
   readonly text: readonly Sentence[];
   readonly sizes: Readonly<Record<ExperimentSize, SweepConfig>>;
-  /** Any number of runs, also none, in any order. */
+  /** Whether the analysis reads the runs' curves (they are long: a page sends them to its worker only then). */
+  readonly readsCurves?: boolean;
+  /** Absent where all runs of like settings are one group. */
+  readonly groupOf?: (config: RunConfig) => RunGroup;
+  /** All runs of the sweep that have ended: any number, also none, in any order. */
   analyse(records: readonly RunRecord[], options?: AnalysisOptions): Result;
   verdict(analysis: Result): Verdict;
+  /** What is shown beside landscapes and curves, which every sweep has. */
+  figures(analysis: Result): readonly Figure[];
+  /** Undefined when nothing more is to be trained. Asked when all runs of the sweep have ended. */
+  next?(analysis: Result, sweep: SweepConfig): NextStage | undefined;
 }
 
 /** The choices, whole. */

@@ -1,15 +1,13 @@
 // All experiments, by id.
 import { InputError } from '../messages/sentence.ts';
 import { bowl } from './bowl.ts';
+import type { Experiment } from './experiment.ts';
 
-/** Every experiment, in the order in which they are offered. */
-export const experiments = [bowl] as const;
-
-/** Any of the experiments. */
-export type AnyExperiment = (typeof experiments)[number];
+/** Every experiment, in the order in which they are offered; the page opens on the first. */
+export const experiments: readonly Experiment[] = [bowl];
 
 /** The experiment of an id. @throws InputError when there is none */
-export function experimentOf(id: string): AnyExperiment {
+export function experimentOf(id: string): Experiment {
   const found = experiments.find((experiment) => experiment.id === id);
   if (found !== undefined) return found;
   const ids = experiments.map((experiment) => experiment.id);

@@ -8,7 +8,7 @@ import { publishedOptima } from '../laws/published-step-law.ts';
 import { fitStepLaw, stepLawAt, type StepLawFit, type StepLawTerm } from '../laws/step-law.ts';
 import type { Sentence } from '../messages/sentence.ts';
 import type { RunRecord } from '../sweep/record.ts';
-import type { Analysis, AnalysisOptions } from './experiment.ts';
+import type { AnalysisOptions, TableAnalysis } from './experiment.ts';
 import { tableOf } from './rows.ts';
 
 /** Settings that landscapes vary, or that only repeat a run. */
@@ -44,7 +44,7 @@ export interface BatchLine {
 }
 
 /** What landscapes say. */
-export interface LandscapeAnalysis extends Analysis {
+export interface LandscapeAnalysis extends TableAnalysis {
   /** Ascending in N, then D. */
   readonly landscapes: readonly Landscape[];
   /** Through the vertices of bowls, and by Step Law's own recipe. */

@@ -3,7 +3,7 @@ import { runFields, type RunField } from '../config/run.ts';
 import type { RunRow } from '../laws/fit.ts';
 import type { Sentence } from '../messages/sentence.ts';
 import type { RunRecord } from '../sweep/record.ts';
-import type { Analysis, AnalysisOptions } from './experiment.ts';
+import type { AnalysisOptions, TableAnalysis } from './experiment.ts';
 import { analysisOptions } from './experiment.ts';
 
 const otherSettings: Sentence = {
@@ -13,7 +13,7 @@ const otherSettings: Sentence = {
 const skipped: Sentence = { en: 'the run was skipped', zh: '该训练已跳过' };
 
 /** The table, and the record behind each of its rows. */
-export interface RecordTable extends Analysis {
+export interface RecordTable extends TableAnalysis {
   readonly records: readonly RunRecord[];
 }
 

@@ -4,6 +4,7 @@
 import { batchTokens, runFields, type RunConfig, type RunField } from '../config/run.ts';
 import { canonicalJson } from '../config/parse.ts';
 import type { SweepRun } from '../config/sweep.ts';
+import type { Experiment, RunGroup } from '../experiments/experiment.ts';
 
 /** Replicates of one learning rate and batch. */
 export interface GridCell {
@@ -33,6 +34,8 @@ export interface Family {
   /** Settings in which this family differs from another of the sweep, for its name. */
   readonly differs: readonly RunField[];
   readonly config: RunConfig;
+  /** The group that the sweep's experiment puts it in. */
+  readonly group: RunGroup | undefined;
   readonly landscapes: readonly LandscapeOfRuns[];
 }
 
@@ -87,9 +90,13 @@ function sizeOf({ shape }: RunConfig): number {
   return shape.layers * shape.width * shape.width * (4 + 2 * shape.mlpRatio);
 }
 
-/** Families of a sweep in the order of its runs; landscapes by tokens, then size, ascending. */
-export function familiesOf(runs: readonly SweepRun[]): Family[] {
-  const byFamily = [...grouped(runs, ({ config }) => familyKeyOf(config))];
+/**
+ * Families of a sweep in the order of its runs; landscapes by tokens, then size, ascending.
+ * @param groupOf the groups of the sweep's experiment, which are families of their own
+ */
+export function familiesOf(runs: readonly SweepRun[], groupOf?: Experiment['groupOf']): Family[] {
+  const keyOf = ({ config }: SweepRun): string => `${familyKeyOf(config)}${groupOf?.(config).id ?? ''}`;
+  const byFamily = [...grouped(runs, keyOf)];
   const configs = byFamily.map(([, [first]]) => first.config);
   const differs = runFields.filter(
     (field) => !WITHIN_FAMILY.has(field) && new Set(configs.map((config) => canonicalJson(config[field]))).size > 1,
@@ -98,6 +105,7 @@ export function familiesOf(runs: readonly SweepRun[]): Family[] {
     key,
     differs,
     config: members[0].config,
+    group: groupOf?.(members[0].config),
     landscapes: [...grouped(members, ({ config }) => landscapeKeyOf(config))]
       .map(([landscape, group]) => landscapeOf(landscape, group))
       .sort((a, b) => a.config.tokens - b.config.tokens || sizeOf(a.config) - sizeOf(b.config)),

@@ -1,9 +1,11 @@
-// Fits of the open sweep, made in the laws worker as runs come in: one analysis for each family of runs.
+// Fits of the open sweep, made in the laws worker as runs come in: landscapes for each family of runs, and what the
+// sweep's experiment says of them all.
 import { SvelteMap } from 'svelte/reactivity';
-import type { AnalysisOptions } from '../../experiments/experiment.ts';
-import type { Landscape } from '../../experiments/landscapes.ts';
+import type { AnalysisOptions, Experiment } from '../../experiments/experiment.ts';
+import type { Landscape, LandscapeAnalysis } from '../../experiments/landscapes.ts';
 import type { ParameterConvention } from '../../model/counts.ts';
-import type { AnalysisAnswer } from '../../../workers/laws.worker.ts';
+import type { RunRecord } from '../../sweep/record.ts';
+import type { ExperimentAnswer } from '../../../workers/laws.worker.ts';
 import { experiments } from '../../experiments/index.ts';
 import { familiesOf, type Family } from '../landscapes.ts';
 import { alerts } from './alerts.svelte.ts';
@@ -27,19 +29,23 @@ export const conventions = ['nonEmbedding', 'total', 'flops'] as const satisfies
 export class Fits {
   readonly #lab: Lab;
   /** By family. */
-  readonly answers = new SvelteMap<string, AnalysisAnswer>();
+  readonly analyses = new SvelteMap<string, LandscapeAnalysis>();
+  /** Verdict and figures of the sweep's experiment; undefined until some run has ended, and for sweeps of none. */
+  outcome = $state.raw<ExperimentAnswer | undefined>();
   /** Whether what is shown is older than the runs. */
   busy = $state(false);
   /** Which law through the optima is drawn. */
   method = $state<OptimumMethod>('vertex');
   #plateau = $state(0.0025);
   #convention = $state<ParameterConvention>(conventions.find((one) => one === remembered('count')) ?? 'nonEmbedding');
-  readonly families: readonly Family[] = $derived.by(() => familiesOf(this.#lab.runs));
+  /** The experiment that the open sweep belongs to. */
+  readonly experiment: Experiment | undefined = $derived.by(() => experiments.find(({ id }) => id === this.#lab.sweep?.experiment));
+  readonly families: readonly Family[] = $derived.by(() => familiesOf(this.#lab.runs, this.experiment?.groupOf));
   /** The fitted landscape that a run belongs to, by the run's id. */
   readonly landscapeOf: ReadonlyMap<string, Landscape> = $derived.by(() => {
     // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nothing is drawn from its changes
     const found = new Map<string, Landscape>();
-    for (const { analysis } of this.answers.values())
+    for (const analysis of this.analyses.values())
       for (const landscape of analysis.landscapes) for (const row of landscape.rows) found.set(analysis.ids[row], landscape);
     return found;
   });
@@ -79,7 +85,8 @@ export class Fits {
   /** Forgets everything: another sweep was opened. */
   reset(): void {
     this.#opening++;
-    this.answers.clear();
+    this.analyses.clear();
+    this.outcome = undefined;
     this.schedule();
   }
 
@@ -106,11 +113,13 @@ export class Fits {
     const opening = this.#opening;
     try {
       for (const family of this.families) {
-        const answer = await this.#answer(family);
-        if (opening !== this.#opening) break;
-        if (answer) this.answers.set(family.key, answer);
-        else this.answers.delete(family.key);
+        const analysis = await this.#analyse(family);
+        if (opening !== this.#opening) return;
+        if (analysis) this.analyses.set(family.key, analysis);
+        else this.analyses.delete(family.key);
       }
+      const outcome = await this.#ask();
+      if (opening === this.#opening) this.outcome = outcome;
     } catch (error) {
       alerts.report(error);
     } finally {
@@ -121,25 +130,42 @@ export class Fits {
     }
   }
 
-  async #answer(family: Family): Promise<AnalysisAnswer | undefined> {
-    const records = family.landscapes
-      .flatMap((landscape) => landscape.runs)
-      .flatMap(({ id }) => {
-        const record = this.#lab.records.get(id);
-        if (!record) return [];
-        const { curve, validation, ...rest } = record;
-        void curve;
-        void validation;
-        return [rest];
-      });
-    if (records.length === 0) return undefined;
-    const options: AnalysisOptions = {
+  get #options(): AnalysisOptions {
+    return {
       count: this.convention,
       plateau: this.plateau,
       resamples: this.#lab.state === 'running' ? RESAMPLES.training : RESAMPLES.atRest,
     };
-    const id = this.#lab.sweep?.experiment;
-    const experiment = experiments.some((one) => one.id === id) ? id : undefined;
-    return askLaws((laws) => laws.analyse(records, options, experiment));
   }
+
+  /** Landscapes of one family. */
+  async #analyse(family: Family): Promise<LandscapeAnalysis | undefined> {
+    // A single learning rate and batch is no landscape.
+    const landscapes = family.landscapes.filter(({ cells }) => cells.length > 1);
+    const records = landscapes.flatMap(({ runs }) => runs).flatMap(({ id }) => withoutCurves(this.#lab.records.get(id)));
+    if (records.length === 0) return undefined;
+    const options = this.#options;
+    return askLaws((laws) => laws.analyse(records, options));
+  }
+
+  /** What the experiment says. */
+  async #ask(): Promise<ExperimentAnswer | undefined> {
+    const { experiment } = this;
+    const { sweep } = this.#lab;
+    const ended = this.#lab.runs.flatMap(({ id }) => this.#lab.records.get(id) ?? []);
+    if (!experiment || !sweep || ended.length === 0) return undefined;
+    const records = experiment.readsCurves ? ended : ended.flatMap(withoutCurves);
+    const complete = ended.length === this.#lab.runs.length;
+    const question = { experiment: experiment.id, sweep, records, options: this.#options, complete };
+    return askLaws((laws) => laws.experiment(question));
+  }
+}
+
+/** Curves are long: what does not read them is not sent them. */
+function withoutCurves(record: RunRecord | undefined): Omit<RunRecord, 'curve' | 'validation'>[] {
+  if (!record) return [];
+  const { curve, validation, ...rest } = record;
+  void curve;
+  void validation;
+  return [rest];
 }
