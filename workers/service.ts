@@ -65,8 +65,8 @@ export class TrainingService implements TrainingWorker {
     this.#opened?.trainer.dispose();
     this.#opened = undefined;
     const asksGpu = backend === 'auto' || backend === 'webgpu';
-    const choice = await chooseDevice(backend, asksGpu ? await this.#surroundings.gpu() : undefined);
-    const trainer = await this.#createTrainer(engine, choice);
+    const gpu = asksGpu ? await this.#surroundings.gpu() : undefined;
+    const trainer = await this.#createTrainer(engine, await chooseDevice(backend, gpu), gpu);
     this.#opened = { trainer, datasets: new Datasets(this.#surroundings.reader(corpora)) };
     return trainer.report;
   }
@@ -146,12 +146,12 @@ export class TrainingService implements TrainingWorker {
     return this.#opened;
   }
 
-  async #createTrainer(engine: Engine, choice: DeviceChoice): Promise<Trainer> {
+  async #createTrainer(engine: Engine, choice: DeviceChoice, gpu: GPU | undefined): Promise<Trainer> {
     const { wasmBinaries } = this.#surroundings;
     switch (engine) {
       case 'plan':
         try {
-          return await createEngineTrainer(choice);
+          return await createEngineTrainer(choice, gpu);
         } catch (error) {
           return createReferenceTrainer(
             { notice: noEngine(error instanceof Error ? error.message : String(error)), ...choice },

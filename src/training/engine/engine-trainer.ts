@@ -12,7 +12,7 @@ import { CheckpointWriter } from './checkpoint-writer.ts';
 import { takenUp } from './faults.ts';
 import { Lane } from './lane.ts';
 import { evenParts, lanesThatFit, type MemoryRule } from './memory.ts';
-import { microBatchGroups, type MicroBatchRule } from './micro-batches.ts';
+import { microBatchGroups, type MicroBatchRule, type MicroStepCost } from './micro-batches.ts';
 import type { Pace, PopulationLane } from './population.ts';
 import { trainThroughFaults } from './recovery.ts';
 
@@ -25,10 +25,11 @@ export interface EngineParts {
   readonly createExecutor: ExecutorFactory;
   /** The traced step of a model, for micro-batches of this many sequences. */
   readonly plansOf: (model: ModelConfig, sequences: number) => Plans;
-  readonly microBatches: (model: ModelConfig) => MicroBatchRule;
+  /** May take a measurement of the device. */
+  readonly microBatches: (model: ModelConfig) => MicroBatchRule | Promise<MicroBatchRule>;
   readonly memory: MemoryRule;
-  /** Lanes of one executor, at most, whatever fits. */
-  readonly mostLanes: number;
+  /** Lanes of one executor, at most, whatever fits, where a micro-step of `rows` tokens costs this. */
+  readonly mostLanes: (cost: MicroStepCost, rows: number) => number;
   /** Lanes side by side in a measurement. */
   readonly measuredLanes: number;
   readonly evaluatedTogether: number;
@@ -38,6 +39,9 @@ export interface EngineParts {
   readonly times?: Partial<Pick<Pace, 'slice' | 'checkpoint' | 'now'>> & { readonly rest?: number };
   readonly dispose?: () => void;
 }
+
+/** What depends on the device. */
+export type DeviceParts = Omit<EngineParts, 'report' | 'plansOf' | 'store' | 'times'>;
 
 /** Milliseconds of training between two looks at the controls. */
 const SLICE = 50;
@@ -74,9 +78,11 @@ export class EngineTrainer implements Trainer {
     for (const { id, config } of runs) keys.set(id, checkpointKey(id, config, this.report.backend, data));
     try {
       const batches = runs.map(({ config }) => config.batchSequences);
-      for (const { sequences, members } of microBatchGroups(batches, model.context, this.#parts.microBatches(model))) {
+      const rule = await this.#parts.microBatches(model);
+      for (const { sequences, members } of microBatchGroups(batches, model.context, rule)) {
         const plans = this.#parts.plansOf(model, sequences);
-        const most = Math.max(1, Math.min(this.#parts.mostLanes, lanesThatFit(plans, this.#parts.memory)));
+        const worth = this.#parts.mostLanes(rule.cost, sequences * model.context);
+        const most = Math.max(1, Math.min(worth, lanesThatFit(plans, this.#parts.memory)));
         for (const part of evenParts(members, most)) {
           if (control.signal.aborted) return;
           const some = part.map((index) => runs[index]);
@@ -90,7 +96,7 @@ export class EngineTrainer implements Trainer {
 
   async measure(config: RunConfig, data: TrainingData, milliseconds: number): Promise<Measurement> {
     const model = modelConfig(config, data.vocabulary);
-    const [{ sequences }] = microBatchGroups([config.batchSequences], model.context, this.#parts.microBatches(model));
+    const [{ sequences }] = microBatchGroups([config.batchSequences], model.context, await this.#parts.microBatches(model));
     const plans = this.#parts.plansOf(model, sequences);
     const lanes = Math.max(1, Math.min(this.#parts.measuredLanes, lanesThatFit(plans, this.#parts.memory)));
     const settings = { ...this.#settings(config, data, sequences), updates: 2 ** 30 };

@@ -38,7 +38,7 @@ beforeAll(async () => {
   Object.assign(globalThis, { require: createRequire(import.meta.url), __dirname: import.meta.dirname });
   const choice = await chooseDevice('wasm', undefined);
   reference = await createReferenceTrainer(choice, nodeWasmBinaries());
-  engine = await createEngineTrainer(choice);
+  engine = await createEngineTrainer(choice, undefined);
   const source = { kind: 'synthetic', spec: parseSyntheticId(corpus) } as const;
   const { trainingTokens, validationTokens, vocabulary } = prepareDataset({
     source,

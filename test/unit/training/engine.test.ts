@@ -46,7 +46,7 @@ function bench(options: Partial<FakeOptions> = {}, parts: Partial<EngineParts> =
     plansOf: fakePlans,
     microBatches: gpuLike,
     memory: { budget: Infinity, largestBuffer: Infinity, activationsPerLane: true },
-    mostLanes: 1000,
+    mostLanes: () => 1000,
     measuredLanes: 2,
     evaluatedTogether: 3,
     times: { now: clock.now, rest: 0, checkpoint: 2000 },
@@ -268,7 +268,7 @@ describe('a device that fails', () => {
   });
 
   it('that is lost three times in a row ends its runs as failed, with the reason; the population does not reject', async () => {
-    const set = bench({ trouble: (_, count) => (count === 50 ? 'lose' : undefined) }, { mostLanes: 4 });
+    const set = bench({ trouble: (_, count) => (count === 50 ? 'lose' : undefined) }, { mostLanes: () => 4 });
     const { told, notices } = await train(set, grid.slice(0, 4));
     for (const { outcome } of told.values()) {
       if (outcome?.status !== 'failed') throw new Error(`ended as ${outcome?.status}`);
