@@ -26,6 +26,9 @@ export async function createReferenceTrainer(choice: DeviceChoice, wasmBinaries:
   return new ReferenceTrainer({ ...report, engine: 'reference' }, await openBackend(choice.backend, wasmBinaries, adapter));
 }
 
+/** Milliseconds to wait for the reason when a GPU fails: a busy machine is slow to tell. */
+const PATIENCE = 5000;
+
 class ReferenceTrainer implements Trainer {
   readonly report: DeviceReport;
   readonly #device: OpenBackend;
@@ -163,6 +166,8 @@ class ReferenceTrainer implements Trainer {
     });
     const values = Float32Array.from(await together.data());
     together.dispose();
+    // Zeros are what a GPU returns that is gone.
+    if (values.includes(0)) await this.#hearOfLoss();
     this.#mustLive();
     return values;
   }
@@ -196,10 +201,18 @@ class ReferenceTrainer implements Trainer {
     try {
       return await work();
     } catch (error) {
-      await breathe();
+      await this.#hearOfLoss();
       this.#mustLive();
       throw error;
     }
+  }
+
+  /** Waits for the loss of the GPU that something failing makes likely. */
+  async #hearOfLoss(): Promise<void> {
+    if (this.#device.backend !== 'webgpu') return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await Promise.race([this.#device.lost, new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)))]);
+    clearTimeout(timer);
   }
 
   /** A lost GPU does not say so by itself: work on it is silently dropped, and losses would freeze. */

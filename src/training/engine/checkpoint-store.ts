@@ -59,7 +59,7 @@ class OriginPrivateStore implements CheckpointStore {
   async save(key: CheckpointKey, checkpoint: Checkpoint): Promise<void> {
     const slot = this.#next.get(key.id) ?? 0;
     const handle = (await this.#folder.getFileHandle(fileName(key, SLOTS[slot]), { create: true })) as WorkerFileHandle;
-    const file = await handle.createSyncAccessHandle();
+    const file = await openedFor(handle);
     try {
       const bytes = encodeCheckpoint(key, checkpoint);
       file.truncate(bytes.length);
@@ -86,6 +86,22 @@ class OriginPrivateStore implements CheckpointStore {
     } catch {
       // Never written, or still in the hands of a worker that dies: the other slot counts.
       return undefined;
+    }
+  }
+}
+
+/** Milliseconds between two tries to open a file, and how many there are: a worker that was terminated lets go of its files late. */
+const AGAIN_AFTER = 100;
+const TRIES = 50;
+
+async function openedFor(handle: WorkerFileHandle): Promise<SyncAccessHandle> {
+  for (let left = TRIES - 1; ; left--) {
+    try {
+      return await handle.createSyncAccessHandle();
+    } catch (error) {
+      const taken = error instanceof DOMException && error.name === 'NoModificationAllowedError';
+      if (!taken || left === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER));
     }
   }
 }
