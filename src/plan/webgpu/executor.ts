@@ -1,6 +1,6 @@
 // The executor for GPUs: lanes side by side in the z axis of every dispatch, several micro-steps in every submission.
 import type { Executor, LaneLosses, LaneSettings, LaneState, Plans, TokenSource } from '../executor.ts';
-import { DeviceWatch } from './device.ts';
+import { DeviceWatch, PATIENCE } from './device.ts';
 import { GpuLane } from './lane.ts';
 import type { Choices } from './lower.ts';
 import { allocate, memorySizes, type GpuMemory } from './memory.ts';
@@ -9,6 +9,12 @@ import { SubmissionQueue, type Work } from './queue.ts';
 import { SCRATCH } from './step-kernels.ts';
 
 const WORD = 4;
+
+/** What may differ from executor to executor. */
+export interface WebGpuOptions {
+  /** Milliseconds for which the device may be silent before it is given up, and destroyed. */
+  readonly patience?: number;
+}
 
 /**
  * Makes an executor of `plans` for `lanes` on `device`, which stays the caller's.
@@ -19,6 +25,7 @@ export async function createWebGpuExecutor(
   lanes: readonly LaneSettings[],
   tokens: TokenSource,
   device: GPUDevice,
+  { patience = PATIENCE }: WebGpuOptions = {},
 ): Promise<Executor> {
   const { training, evaluation } = plans;
   if (tokens.training.length <= training.context) throw new Error('The training text is shorter than one window.');
@@ -34,7 +41,7 @@ export async function createWebGpuExecutor(
   const memory = await allocate(device, plans, lanes, tokens, uniformsOf(drafts));
   try {
     const programs = await bindPrograms(device, drafts, memory);
-    return new WebGpuExecutor(plans, lanes, texts.validation.windows, device, memory, programs);
+    return new WebGpuExecutor(plans, lanes, texts.validation.windows, device, memory, programs, patience);
   } catch (error) {
     memory.destroy();
     throw error;
@@ -57,14 +64,22 @@ class WebGpuExecutor implements Executor {
   readonly #queue: SubmissionQueue;
   #disposed = false;
 
-  constructor(plans: Plans, lanes: readonly LaneSettings[], heldOut: number, device: GPUDevice, memory: GpuMemory, programs: Programs) {
+  constructor(
+    plans: Plans,
+    lanes: readonly LaneSettings[],
+    heldOut: number,
+    device: GPUDevice,
+    memory: GpuMemory,
+    programs: Programs,
+    patience: number,
+  ) {
     this.bytes = memory.bytes;
     this.#plans = plans;
     this.#heldOut = heldOut;
     this.#device = device;
     this.#memory = memory;
     this.#programs = programs;
-    this.#watch = new DeviceWatch(device);
+    this.#watch = new DeviceWatch(device, patience);
     this.#lanes = lanes.map((settings) => new GpuLane(settings));
     this.#queue = new SubmissionQueue(device, memory, this.#watch, this.#lanes);
     this.#setUp();
@@ -237,12 +252,7 @@ class WebGpuExecutor implements Executor {
       at += words;
     }
     this.#device.queue.submit([encoder.finish()]);
-    try {
-      await transfer.mapAsync(1, 0, WORD * at); // GPUMapMode.READ
-    } catch (error) {
-      await this.#queue.failed(error);
-    }
-    this.#check();
+    await this.#watch.answer(transfer.mapAsync(1, 0, WORD * at), this.#queue.backlog); // GPUMapMode.READ
     const all = new Float32Array(transfer.getMappedRange(0, WORD * at));
     let from = 0;
     const read = parts.map(({ words }) => all.slice(from, (from += words)));

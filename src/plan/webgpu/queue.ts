@@ -10,9 +10,6 @@ import { RESULTS, SETTINGS } from './step-kernels.ts';
 /** Milliseconds of the GPU's time that one submission should take. */
 const SUBMISSION = 8;
 
-/** Milliseconds to wait for the reason of a loss that is already certain. */
-const PATIENCE = 1000;
-
 /** What a submission runs. */
 export interface Work {
   readonly program: Program;
@@ -86,7 +83,7 @@ export class SubmissionQueue {
 
   /** Sends work off. There must be room ({@link full}). */
   submit(work: Work): void {
-    const { program, lanes, first, steps } = work;
+    const { program, lanes, steps } = work;
     const staging = this.#free.pop();
     if (!staging) throw new Error('Too many submissions are under way.');
     const ticket = (this.#tickets = (this.#tickets + 1) >>> 0);
@@ -102,7 +99,6 @@ export class SubmissionQueue {
     // Whoever lands it hears of it; until then nobody does.
     mapped.catch(() => undefined);
     this.#flights.push({ work, ticket, staging, mapped, begun: performance.now() });
-    void first;
   }
 
   /**
@@ -112,12 +108,7 @@ export class SubmissionQueue {
   async land(take: (work: Work, losses: Losses) => void): Promise<void> {
     const flight = this.#flights[0];
     const { work, ticket, staging, mapped } = flight;
-    try {
-      await mapped;
-    } catch (error) {
-      await this.failed(error);
-    }
-    this.#watch.check();
+    await this.#watch.answer(mapped, this.backlog);
     const bytes = 4 * (RESULTS.losses + work.steps * this.#lanes.length);
     const words = new Uint32Array(staging.getMappedRange(0, bytes));
     if (words[RESULTS.ticket] !== ticket || words[RESULTS.steps] !== work.steps)
@@ -128,13 +119,6 @@ export class SubmissionQueue {
     this.#flights.shift();
     this.#free.push(staging);
     this.#measure(flight);
-  }
-
-  /** The reason why a buffer could not be read: the device's loss, if that is it. */
-  async failed(error: unknown): Promise<never> {
-    await Promise.race([this.#watch.lost, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
-    this.#watch.check();
-    throw error;
   }
 
   #milliseconds({ program }: Work): number {

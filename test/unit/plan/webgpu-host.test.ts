@@ -1,10 +1,10 @@
 // What the host does for a step on the GPU, on a device that does nothing: how many dispatches and submissions, and that
 // nothing is made anew from step to step.
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { initialParameters, parameterSpecs, type ModelConfig } from '../../../src/model/parameters.ts';
 import type { Executor, LaneSettings } from '../../../src/plan/executor.ts';
 import { modelPlans } from '../../../src/plan/model-plans.ts';
-import { createWebGpuExecutor } from '../../../src/plan/webgpu/executor.ts';
+import { createWebGpuExecutor, type WebGpuOptions } from '../../../src/plan/webgpu/executor.ts';
 import { openNullDevice } from './null-device.ts';
 
 const model = (layers: number): ModelConfig => ({
@@ -31,9 +31,9 @@ function lane(layers: number, seed: number, microBatches = 1): LaneSettings {
 let open: Awaited<ReturnType<typeof openNullDevice>> | undefined;
 let executor: Executor | undefined;
 
-async function start(layers: number, lanes: readonly LaneSettings[]) {
+async function start(layers: number, lanes: readonly LaneSettings[], options: WebGpuOptions = {}) {
   open = await openNullDevice(lanes.length);
-  executor = await createWebGpuExecutor(modelPlans(model(layers), 4), lanes, source, open.device);
+  executor = await createWebGpuExecutor(modelPlans(model(layers), 4), lanes, source, open.device, options);
   return { executor, calls: open.calls };
 }
 
@@ -90,4 +90,17 @@ it('evaluates all held-out windows by the forward launches', async () => {
   expect([...(await executor.evaluate([1, 0]))]).toEqual([1, 1]);
   // Six windows in batches of four.
   expect(calls.dispatches - before.dispatches).toBe(2 * modelPlans(model(2), 4).evaluation.launches.length);
+});
+
+it('gives a device up that does not answer, and says so', async () => {
+  const { executor } = await start(1, [lane(1, 0)], { patience: 30 });
+  await executor.advance(1e9, () => 3);
+  const mapAsync = vi.spyOn(GPUBuffer.prototype, 'mapAsync').mockReturnValue(new Promise(() => undefined));
+  try {
+    await expect(executor.advance(1e9, () => 6)).rejects.toThrow('has not answered');
+  } finally {
+    mapAsync.mockRestore();
+  }
+  expect((await open!.device.lost).reason).toBe('destroyed');
+  await expect(executor.save(0)).rejects.toThrow('has not answered');
 });
