@@ -6,7 +6,7 @@ import type { Estimate } from '../laws/fit.ts';
 import { publishedOptima } from '../laws/published-step-law.ts';
 import { stepLawAt, type StepLawFit } from '../laws/step-law.ts';
 import type { Sentence } from '../messages/sentence.ts';
-import type { ScalingLine, ScalingPoint, ScalingSeries } from './charts/data.ts';
+import type { PlotLine, PlotPoint, PlotSeries } from './charts/data.ts';
 
 /** What is drawn upwards: the best learning rate, or the best batch in tokens. */
 export type OptimumOutput = 'lr' | 'B';
@@ -178,10 +178,10 @@ export function scalingChart(
   output: OptimumOutput,
   axis: OptimumAxis,
   words: ScalingWords,
-): { series: ScalingSeries[]; lines: ScalingLine[]; rows: (string | number)[][]; keys: (readonly (number | undefined)[])[] } {
+): { series: PlotSeries[]; lines: PlotLine[]; rows: (string | number)[][]; keys: (readonly (number | undefined)[])[] } {
   const other: OptimumAxis = axis === 'N' ? 'D' : 'N';
-  const series: ScalingSeries[] = [];
-  const lines: ScalingLine[] = [];
+  const series: PlotSeries[] = [];
+  const lines: PlotLine[] = [];
   const rows: (string | number)[][] = [];
   const keys: (readonly (number | undefined)[])[] = [];
   let colour = 0;
@@ -192,7 +192,7 @@ export function scalingChart(
     for (const level of groups) {
       const members = shown.filter((optimum) => near(optimum[other], level)).sort((a, b) => a[axis] - b[axis]);
       const name = groups.length > 1 ? `${source.name}, ${words.at(other, level)}` : source.name;
-      const points = members.map((optimum): ScalingPoint => {
+      const points = members.map((optimum): PlotPoint => {
         const { value, low, high } = optimum[output]!;
         const fitted = optimum.leftOut === undefined ? source.lawAt(optimum.N, optimum.D)[output]?.value : undefined;
         const leftOut = optimum.leftOut && words.say(optimum.leftOut);
@@ -236,7 +236,7 @@ export function scalingChart(
         id: `published:${reference.id}:${level}`,
         name: groups.length > 1 ? `${reference.name}, ${words.at(other, level)}` : reference.name,
         points: members.map((point) => ({ x: point[axis], y: point[output]! })),
-        dashed: true,
+        stroke: 'dashed',
         colour,
         label: reference.label,
       });

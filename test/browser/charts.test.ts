@@ -10,7 +10,8 @@ import { selfContainedSvg, svgToPng } from '../../src/ui/charts/export.ts';
 import type { LandscapeCell } from '../../src/ui/charts/data.ts';
 import Landscape from '../../src/ui/charts/Landscape.svelte';
 import LiveCurves from '../../src/ui/charts/LiveCurves.svelte';
-import ScalingPlot from '../../src/ui/charts/ScalingPlot.svelte';
+import Ladder from '../../src/ui/charts/Ladder.svelte';
+import Plot from '../../src/ui/charts/Plot.svelte';
 
 const learningRates = [-9, -8, -7, -6, -5, -4].map((exponent) => 2 ** exponent);
 const batches = [32, 64, 128, 256, 512];
@@ -119,7 +120,7 @@ describe('laws on logarithmic axes', () => {
     {
       id: 'published',
       name: 'published',
-      dashed: true,
+      stroke: 'dashed' as const,
       colour: 1,
       label: 'from a paper',
       points: [1e3, 1e5].map((x) => ({ x, y: 2 * x ** -0.6 })),
@@ -127,11 +128,11 @@ describe('laws on logarithmic axes', () => {
   ];
 
   it('draws points, what was left out and why, the law with its band, and residuals', async () => {
-    const { container } = await render(ScalingPlot, {
+    const { container } = await render(Plot, {
       series,
       lines,
-      xTitle: 'N',
-      yTitle: 'η',
+      x: { title: 'N', scale: 'log' },
+      y: { title: 'η', scale: 'log' },
       residualTitle: 'residuals',
       description: 'a law',
     });
@@ -148,6 +149,56 @@ describe('laws on logarithmic axes', () => {
       .match(/[\d.]+/g)!
       .map(Number);
     expect(numbers[3]).toBeCloseTo((numbers[1] + numbers[5]) / 2, 0);
+    expect(await violations(container)).toEqual([]);
+  });
+
+  it('draws points on linear axes, also below zero, with intervals on both', async () => {
+    const points = [
+      { x: -1, y: 0, low: -0.5, high: 0.5, xLow: -1.5, xHigh: -0.5, label: 'a' },
+      { x: 0, y: -1, label: 'b' },
+      { x: 1, y: 1, label: 'c' },
+    ];
+    const { container } = await render(Plot, {
+      series: [{ id: 's', name: 's', colour: 0, points, joined: true }],
+      x: { title: 'x', scale: 'linear' },
+      y: { title: 'y', scale: 'linear' },
+      description: 'points',
+    });
+    await tick();
+    expect(container.querySelectorAll('.point circle')).toHaveLength(3);
+    expect(container.querySelectorAll('.point .bar')).toHaveLength(2);
+    expect(container.querySelector('.line.joined')!.getAttribute('d')!.match(/[ML]/g)).toHaveLength(3);
+    expect(await violations(container)).toEqual([]);
+  });
+
+  it('draws a ladder: values, their intervals, what has none, and what they are compared with', async () => {
+    const { container } = await render(Ladder, {
+      rows: [
+        { id: 'a', name: 'a', value: 0.2, low: -0.1, high: 0.5, label: 'a: 0.2' },
+        { id: 'b', name: 'b', value: -0.3, low: NaN, high: NaN, label: 'b: −0.3' },
+        { id: 'c', name: 'c', label: 'c', note: 'at the edge of its grid' },
+      ],
+      marks: [{ name: 'no shift', value: 0, label: 'no shift' }],
+      x: { title: 'octaves', scale: 'linear' },
+      description: 'shifts',
+    });
+    await tick();
+    expect(container.querySelectorAll('circle')).toHaveLength(2);
+    expect(container.querySelectorAll('.interval')).toHaveLength(1);
+    expect(container.querySelectorAll('.mark')).toHaveLength(1);
+    expect(container.textContent).toContain('at the edge of its grid');
+    const [interval] = container
+      .querySelector('.interval')!
+      .getAttribute('d')!
+      .match(/[\d.]+/g)!
+      .map(Number);
+    const mark = Number(
+      container
+        .querySelector('.mark')!
+        .getAttribute('d')!
+        .match(/[\d.]+/)![0],
+    );
+    expect(interval).toBeLessThan(mark);
     expect(await violations(container)).toEqual([]);
   });
 });

@@ -29,12 +29,14 @@ export interface LandscapeFit {
   readonly plateauLoss?: number;
 }
 
-/** One point; `low` and `high` are its interval on the vertical axis. */
-export interface ScalingPoint {
+/** One point; `low` and `high` are its interval on the vertical axis, `xLow` and `xHigh` on the horizontal one. */
+export interface PlotPoint {
   readonly x: number;
   readonly y: number;
   readonly low?: number;
   readonly high?: number;
+  readonly xLow?: number;
+  readonly xHigh?: number;
   /** What is shown on hover. */
   readonly label: string;
   /** Why a fit left it out; such points are grey. */
@@ -44,22 +46,51 @@ export interface ScalingPoint {
 }
 
 /** Points of one kind. */
-export interface ScalingSeries {
+export interface PlotSeries {
   readonly id: string;
   readonly name: string;
-  readonly points: readonly ScalingPoint[];
+  readonly points: readonly PlotPoint[];
   /** Index into the colours of series. */
   readonly colour: number;
+  /** Joined in the order given: a measured curve, drawn with small points. */
+  readonly joined?: boolean;
 }
 
 /** A line, with a band where it has an interval. */
-export interface ScalingLine {
+export interface PlotLine {
   readonly id: string;
   readonly name: string;
   readonly points: readonly { readonly x: number; readonly y: number; readonly low?: number; readonly high?: number }[];
-  /** Solid lines are fitted here, dashed ones were published. */
-  readonly dashed?: boolean;
+  /** Laws fitted here are solid, published ones dashed, known truths dotted. Default solid. */
+  readonly stroke?: 'solid' | 'dashed' | 'dotted';
   readonly colour: number;
   /** Shown on hover: the law with its numbers, or its citation. */
+  readonly label: string;
+}
+
+/** An axis of a plot. */
+export interface PlotAxis {
+  readonly title: string;
+  readonly scale: 'log' | 'linear';
+  /** Marks of a logarithmic axis at powers of two, labelled by this; decimal ones without it. */
+  readonly binaryLabel?: (value: number) => string;
+}
+
+/** One value of a ladder with its interval; without a value, `note` says why. */
+export interface LadderRow {
+  readonly id: string;
+  readonly name: string;
+  readonly value?: number;
+  readonly low?: number;
+  readonly high?: number;
+  /** What is shown on hover. */
+  readonly label: string;
+  readonly note?: string;
+}
+
+/** A value to compare with: a vertical line. */
+export interface LadderMark {
+  readonly name: string;
+  readonly value: number;
   readonly label: string;
 }

@@ -46,3 +46,13 @@ export function evenly(low: number, high: number, most: number): number[] {
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) values.push(Number((i * step).toPrecision(12)));
   return values;
 }
+
+/** Marks of a linear axis within [low, high]. */
+export function linearTicks(low: number, high: number, most: number): Tick[] {
+  const values = evenly(low, high, most);
+  const digits = Math.max(0, -Math.floor(Math.log10(Math.abs(values.length > 1 ? values[1] - values[0] : 1)) + 1e-9));
+  return values.map((value) => ({
+    value,
+    label: Math.abs(value) >= 10_000 ? count(value) : value.toFixed(Math.min(8, digits)).replace('-', '−'),
+  }));
+}

@@ -88,9 +88,11 @@ export const en = {
       'not shown here': 'Not shown here',
       'not enough points': 'Not enough points',
     },
+    trainNext: (count: number) => `Train these ${count === 1 ? 'run' : `${count} runs`}`,
     waiting: 'Nothing yet: the verdict is computed from the finished runs.',
     fitting: 'fitting …',
   },
+  figures: { heading: 'Figures' },
   landscape: {
     heading: 'Loss over learning rate and batch',
     explain: 'One panel for each model size. Each cell is a run (seeds averaged); darker is lower. Lines are the fitted bowl.',

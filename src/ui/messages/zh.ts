@@ -89,9 +89,11 @@ export const zh: typeof en = {
       'not shown here': '此处未能显示',
       'not enough points': '数据点不足',
     },
+    trainNext: (count: number) => `训练这 ${count} 个模型`,
     waiting: '暂无：结论由完成的训练计算得出。',
     fitting: '正在拟合……',
   },
+  figures: { heading: '图表' },
   landscape: {
     heading: '损失随学习率与批量的变化',
     explain: '每种模型规模一幅图。每个格子是一次训练（多个种子取平均）；颜色越深损失越低。曲线是拟合出的碗形。',

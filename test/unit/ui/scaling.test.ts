@@ -37,12 +37,12 @@ describe('a chart of optima', () => {
       expect(point.high!).toBeGreaterThan(point.y);
       expect(Math.abs(point.residual!)).toBeLessThan(0.25);
     }
-    const law = chart.lines.find(({ dashed }) => !dashed)!;
+    const law = chart.lines.find(({ stroke }) => stroke !== 'dashed')!;
     for (const { y, low, high } of law.points) expect(low! < y && y < high!).toBe(true);
     const [first, last] = [law.points[0], law.points[law.points.length - 1]];
     expect(Math.log(last.y / first.y) / Math.log(last.x / first.x)).toBeCloseTo(-0.4, 1);
     const published = chart.lines.find(({ id }) => id.startsWith('published:step-law'))!;
-    expect(published.dashed).toBe(true);
+    expect(published.stroke).toBe('dashed');
     // Step Law's own exponent, at one D.
     const [from, to] = [published.points[0], published.points[published.points.length - 1]];
     expect(Math.log(to.y / from.y) / Math.log(to.x / from.x)).toBeCloseTo(-0.713, 6);
@@ -58,7 +58,7 @@ describe('a chart of optima', () => {
     expect(grey).toHaveLength(1);
     expect(grey[0].leftOut).toMatch(/edge/i);
     expect(grey[0].residual).toBeUndefined();
-    const law = chart.lines.find(({ dashed }) => !dashed)!;
+    const law = chart.lines.find(({ stroke }) => stroke !== 'dashed')!;
     expect(Math.max(...law.points.map(({ x }) => x))).toBeLessThan(grey[0].x);
   });
 
