@@ -1,9 +1,11 @@
-// Intervals of Kaplan's laws: the residuals of each whole run are multiplied by one random number and added to the
-// fitted losses, and every law refitted in the same order from the same runs.
+// Intervals of Kaplan's laws: every run gets a random number, and every law is refitted in the same order from the same
+// runs. What L(N) does to the laws that hold its parameters is then in their intervals, and no resample loses the one
+// run that shows how a size converges.
 //
-// A run keeps its place in the design, so that no resample loses the one run that shows how a size converges, and its
-// points keep their common error (the wild bootstrap of Wu, Annals of Statistics 14, 1986, by run). What L(N) does to
-// the laws that hold its parameters is in their intervals.
+// Least squares: the errors of a whole run, times its standard normal number, are added to the fitted losses, so that
+// its points keep their common error (the wild bootstrap of Wu, Annals of Statistics 14, 1986, by run). Robust
+// objectives: the run counts as much as its exponential number says (Jin, Ying & Wei, "A simple resampling method by
+// perturbing the minimand", Biometrika 88, 2001), for a robust fit passes through some rows, whose residuals say nothing.
 import { bootstrapParameters, type BootstrapOptions } from './bootstrap.ts';
 import type { Bootstrap, Estimate } from './fit.ts';
 import type { Objective } from './huber.ts';
@@ -36,6 +38,9 @@ const MANY = 2000;
 const MOST_WORK = 2_000_000;
 const FEWEST_RESAMPLES = 30;
 
+/** Runs times resamples: each draws a number. */
+const MOST_DRAWS = 20_000_000;
+
 /** Resamples the laws together; the second may hold what the first found. */
 export function bootstrapKaplan<Name extends string>(request: {
   readonly laws: readonly ResampledLaw<Name>[];
@@ -49,14 +54,16 @@ export function bootstrapKaplan<Name extends string>(request: {
   const prepared = laws.map((law) => prepare(law, objective));
   const rows = prepared.reduce((sum, law) => sum + (law.tangent ? 0 : law.y.length), 0);
   const asked = options.resamples ?? 1000;
-  const resamples = rows > MANY ? Math.min(asked, Math.max(FEWEST_RESAMPLES, Math.floor(MOST_WORK / rows))) : asked;
+  const affordable = Math.min(rows > MANY ? MOST_WORK / rows : Infinity, MOST_DRAWS / runs);
+  const resamples = Math.min(asked, Math.max(FEWEST_RESAMPLES, Math.floor(affordable)));
   const values = merged(laws, (law) => [...(law.holding?.values ?? []), ...law.fit.parameters]);
   const { parameters, samples, bootstrap } = bootstrapParameters<Name>({
     values: values as Record<Name, number>,
     unit: 'runs',
     options: { ...options, resamples },
     draw: (random) => {
-      const factors = Float64Array.from({ length: runs }, () => random.normal());
+      const factors = new Float64Array(runs);
+      for (let run = 0; run < runs; run++) factors[run] = objective.name === 'ls' ? random.normal() : -Math.log(1 - random.uniform());
       let failed = false;
       const drawn = merged(laws, (_, k, held) => {
         const refitted = prepared[k].refit(factors, held);
@@ -113,9 +120,8 @@ function prepare<Name extends string>(law: ResampledLaw<Name>, objective: Object
       tangent,
       refit: (factors, held) => {
         const parameters = [...fit.parameters];
-        rows.runs.forEach((run, g) => {
-          for (let k = 0; k < size; k++) parameters[k] += factors[run] * shifts[g * size + k];
-        });
+        for (let g = 0; g < rows.runs.length; g++)
+          for (let k = 0; k < size; k++) parameters[k] += factors[rows.runs[g]] * shifts[g * size + k];
         if (holding === undefined) return parameters;
         answers.forEach((answer, j) => {
           for (let k = 0; k < size; k++) parameters[k] += answer[k] * (held[j] - holding.values[j]);
@@ -129,12 +135,13 @@ function prepare<Name extends string>(law: ResampledLaw<Name>, objective: Object
     y: problem.y,
     tangent,
     refit: (factors, held) => {
-      const y = Float64Array.from(fitted);
-      rows.groups.forEach(([start, end], g) => {
-        for (let i = start; i < end; i++) y[i] += factors[rows.runs[g]] * residuals[i];
-      });
       const surface = holding === undefined ? problem.surface : withFirstHeld(holding.surface, held);
-      const again = fitStages({ ...problem, y, surface }, fit.parameters, 1e-7);
+      const perRow = new Float64Array(count);
+      for (let g = 0; g < rows.groups.length; g++) perRow.fill(factors[rows.runs[g]], ...rows.groups[g]);
+      const again =
+        objective.name === 'ls'
+          ? fitStages({ ...problem, surface, y: fitted.map((value, i) => value + perRow[i] * residuals[i]) }, fit.parameters, 1e-7)
+          : fitStages({ ...problem, surface, rowWeights: perRow }, fit.parameters, 1e-5);
       if (again.status === 'not converged') return undefined;
       return holding === undefined ? again.parameters : [...held, ...again.parameters];
     },

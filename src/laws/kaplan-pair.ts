@@ -7,7 +7,7 @@ import { furthest, type KaplanPoint, type KaplanRun } from './kaplan-runs.ts';
 import { kaplanSentence } from './kaplan-sentences.ts';
 import { fitStages, type StagedFit, type StagedProblem } from './kaplan-stages.ts';
 import { joinedSurface, lineSurface, withFirstHeld, type Join, type Surface } from './kaplan-surfaces.ts';
-import { fitCurve } from './levenberg.ts';
+import { fitCurve, type CurveFit } from './levenberg.ts';
 import { weightedLeastSquares } from './regression.ts';
 import { sentences } from './sentences.ts';
 import { distinctValues } from './usable-rows.ts';
@@ -172,11 +172,8 @@ function effectOf(
   axis: SecondAxis,
 ): { status: 'both'; parameters: readonly number[] } | { status: 'none'; axis: string } {
   const alone = (values: Float64Array): number => {
-    const line = weightedLeastSquares(
-      Array.from(values, (value) => [1, value]),
-      y,
-    );
-    return line.status === 'rank deficient' ? Infinity : line.sumOfSquares;
+    const line = fitStages({ surface: lineSurface(values), y, objective: { name: 'ls' } }, [0, 0]);
+    return line.status === 'converged' ? sumOfSquares(line.residuals) : Infinity;
   };
   const overSize = alone(x);
   const overSecond = alone(u);
@@ -190,19 +187,23 @@ function effectOf(
     : { status: 'both', parameters: best.parameters };
 }
 
+/** All four parameters by all rows at once: searched for among a few hundred rows, then Gauss–Newton with all. */
 function fitJointly(
   x: Float64Array,
   u: Float64Array,
   y: Float64Array,
   join: Join,
 ): { parameters: readonly number[]; sumOfSquares: number } | undefined {
-  const starts = startsOf(x, u, y, join);
-  const surface = joinedSurface(x, u, join);
-  const from = (start: readonly number[], rounds: number) =>
-    fitCurve({
-      y,
+  const stride = Math.ceil(x.length / MOST_FOR_STARTS);
+  const few = (values: Float64Array): Float64Array => values.filter((_, i) => i % stride === 0);
+  const [fewX, fewU, fewY] = [few(x), few(u), few(y)];
+  const surface = joinedSurface(fewX, fewU, join);
+  let best: CurveFit | undefined;
+  for (const start of startsOf(fewX, fewU, fewY, join)) {
+    const fit = fitCurve({
+      y: fewY,
       start,
-      rounds,
+      rounds: 3,
       lower: [-700, SMALLEST_EXPONENT, -700, SMALLEST_EXPONENT],
       upper: [700, LARGEST_EXPONENT, 700, LARGEST_EXPONENT],
       model: (parameters) => {
@@ -216,28 +217,26 @@ function fitJointly(
         return Array.from({ length: surface.rows }, (_, i) => derivatives.subarray(4 * i, 4 * i + 4));
       },
     });
-  const many = x.length > MOST_FOR_STARTS;
-  let best: ReturnType<typeof from> | undefined;
-  for (const start of starts) {
-    const fit = from(start, many ? 0 : 3);
     if (best === undefined || fit.sumOfSquares < best.sumOfSquares) best = fit;
   }
-  return best;
+  if (best === undefined || stride === 1) return best;
+  const all = fitStages({ surface: joinedSurface(x, u, join), y, objective: { name: 'ls' } }, best.parameters, 1e-9);
+  return { parameters: all.parameters, sumOfSquares: sumOfSquares(all.residuals) };
 }
+
+const sumOfSquares = (residuals: Float64Array): number => residuals.reduce((sum, residual) => sum + residual * residual, 0);
 
 /** Starts where the joined loss is linear: at given exponents, in the sizes of the two terms. The best few that are positive. */
 function startsOf(x: Float64Array, u: Float64Array, y: Float64Array, join: Join): number[][] {
-  const stride = Math.ceil(x.length / MOST_FOR_STARTS);
-  const rows = Array.from({ length: Math.ceil(x.length / stride) }, (_, k) => k * stride);
-  const mean = rows.reduce((sum, i) => sum + y[i], 0) / rows.length;
+  const mean = y.reduce((sum, value) => sum + value, 0) / y.length;
   const tried: { start: number[]; sum: number }[] = [];
   for (const alpha of START_EXPONENTS) {
     for (const second of START_EXPONENTS) {
       const scale = join === 'power' ? second : 1;
-      const target = rows.map((i) => Math.exp((y[i] - mean) / scale));
+      const target = y.map((value) => Math.exp((value - mean) / scale));
       // Weights that make the error of the linear problem that of log loss.
       const linear = weightedLeastSquares(
-        rows.map((i) => [Math.exp((-alpha * x[i]) / scale), Math.exp((-second * u[i]) / scale)]),
+        Array.from(x, (value, i) => [Math.exp((-alpha * value) / scale), Math.exp((-second * u[i]) / scale)]),
         target,
         target.map((value) => (scale / value) ** 2),
       );

@@ -172,10 +172,8 @@ function positive(value: number | undefined): number | undefined {
   return value !== undefined && value > 0 && Number.isFinite(value) ? value : undefined;
 }
 
+/** By place and loss; a number that a point does not have counts as zero. */
 function comparePoints(a: KaplanPoint, b: KaplanPoint): number {
-  const numbers = ({ N, D, Smin, Cmin, loss }: KaplanPoint): number[] => [N, D, Smin, Cmin, loss].map((value) => value || 0);
-  const first = numbers(a);
-  const second = numbers(b);
-  for (let k = 0; k < first.length; k++) if (first[k] !== second[k]) return first[k] - second[k];
-  return a.row - b.row;
+  const order = (first: number, second: number): number => (first || 0) - (second || 0);
+  return order(a.N, b.N) || order(a.D, b.D) || order(a.Smin, b.Smin) || order(a.Cmin, b.Cmin) || a.loss - b.loss || a.row - b.row;
 }

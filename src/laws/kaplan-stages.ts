@@ -20,6 +20,8 @@ export interface StagedProblem {
    */
   readonly firstStage?: { readonly columns: number; readonly values: Float64Array } | undefined;
   readonly objective: Objective;
+  /** Weights of rows in a robust objective; default all one. Least squares takes none. */
+  readonly rowWeights?: Float64Array;
 }
 
 /** Where the stages settled. */
@@ -36,8 +38,14 @@ export interface StagedFit {
 /** Steps at most; a robust objective's weights settle slowly. */
 const STEPS = { ls: 60, huber: 400, lad: 400 } as const;
 
-/** |r| below this counts as this in the weights of least absolute deviations, in units of log loss. */
-const LEAST_DEVIATION = 1e-9;
+/** A last step of a robust fit that is this small has settled as far as anybody can tell: weights can creep for thousands of steps. */
+const CREEPING = 1e-6;
+
+/**
+ * In the weights of least absolute deviations |r| counts at least this share of the median |r| (and at least this much
+ * log loss): exact equations of signs may have no solution in stages.
+ */
+const LEAST_DEVIATION = { share: 0.01, absolute: 1e-9 };
 
 /** Solves the stages from `start`. @param tolerance largest step, relative to 1 + |parameter|, at which it has settled */
 export function fitStages(problem: StagedProblem, start: readonly number[], tolerance = 1e-12): StagedFit {
@@ -49,21 +57,23 @@ export function fitStages(problem: StagedProblem, start: readonly number[], tole
   let parameters = [...start];
   let weights: Float64Array = new Float64Array(rows).fill(1);
   const robust = objective.name !== 'ls';
-  let floor = robust ? Infinity : 0;
+  let floor = objective.name === 'lad' ? Infinity : 0;
   let before = sumOfSquaresAt(surface, y, parameters, fitted);
   if (!Number.isFinite(before)) return { status: 'not converged', parameters, residuals: residuals.fill(NaN), weights };
+  let moved = Infinity;
   const enough = robust ? Math.max(tolerance, 1e-9) : tolerance;
   for (let step = 0; step < STEPS[objective.name]; step++) {
     surface.evaluate(parameters, fitted, derivatives);
-    let largest = 0;
-    for (let i = 0; i < rows; i++) {
-      residuals[i] = y[i] - fitted[i];
-      largest = Math.max(largest, Math.abs(residuals[i]));
-    }
+    for (let i = 0; i < rows; i++) residuals[i] = y[i] - fitted[i];
+    let least = 0;
     if (robust) {
-      // The smoothing of |r| near zero is tightened as the fit settles, so that no row is locked in early.
-      floor = Math.max(LEAST_DEVIATION, Math.min(floor / 2, largest));
-      weights = normalised(robustWeights(objective, residuals, undefined, floor));
+      if (objective.name === 'lad') {
+        const sizes = residuals.map(Math.abs).sort();
+        least = Math.max(LEAST_DEVIATION.absolute, LEAST_DEVIATION.share * sizes[rows >> 1]);
+        // The smoothing of |r| near zero is tightened as the fit settles, so that no row is locked in early.
+        floor = Math.max(least, Math.min(floor / 2, sizes[rows - 1]));
+      }
+      weights = normalised(robustWeights(objective, residuals, problem.rowWeights, floor));
     }
     const direction = solveSquare(
       crossProduct(problem, derivatives, weights, 0, rows),
@@ -80,14 +90,15 @@ export function fitStages(problem: StagedProblem, start: readonly number[], tole
       if (sum <= 4 * before + 1e-20 * rows) break;
     }
     if (!Number.isFinite(sum)) break;
-    const moved = parameters.reduce((most, value, k) => Math.max(most, Math.abs(candidate[k] - value) / (1 + Math.abs(value))), 0);
+    moved = parameters.reduce((most, value, k) => Math.max(most, Math.abs(candidate[k] - value) / (1 + Math.abs(value))), 0);
     parameters = candidate;
     before = sum;
-    if (shrink === 1 && moved <= enough && (objective.name !== 'lad' || floor <= LEAST_DEVIATION)) {
+    if (shrink === 1 && moved <= enough && (objective.name !== 'lad' || floor === least)) {
       return { status: 'converged', parameters, residuals: residualsAt(surface, y, parameters), weights };
     }
   }
-  return { status: 'not converged', parameters, residuals: residualsAt(surface, y, parameters), weights };
+  const status = robust && moved <= CREEPING ? 'converged' : 'not converged';
+  return { status, parameters, residuals: residualsAt(surface, y, parameters), weights };
 }
 
 /** How a staged fit answers when the residuals of one run change: the ground of its intervals. */
@@ -96,8 +107,6 @@ export interface RunInfluence {
   readonly residuals: Float64Array;
   /** First-order change of the parameters, `size` values a run, when a run's errors of `residuals` are added once more. */
   readonly shifts: Float64Array;
-  /** (ZᵀX), for parameters held elsewhere to be passed on. */
-  readonly derivatives: Float64Array;
 }
 
 /**
@@ -112,30 +121,43 @@ export function runInfluence(problem: StagedProblem, fit: StagedFit, groups: rea
   const derivatives = new Float64Array(rows * size);
   surface.evaluate(fit.parameters, new Float64Array(rows), derivatives);
   const whole = crossProduct(problem, derivatives, fit.weights, 0, rows);
+  const inverse = invert(whole, size);
   const residuals = Float64Array.from(fit.residuals);
   const shifts = new Float64Array(groups.length * size);
+  if (inverse === undefined) return { residuals, shifts: shifts.fill(NaN) };
   const largest = residuals.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   groups.forEach(([start, end], g) => {
-    const own = crossProduct(problem, derivatives, fit.weights, start, end);
     const pull = projection(problem, derivatives, fit.weights, fit.residuals, start, end);
+    const put = end - start === 1 ? putBackRow(start, pull) : putBackRun(start, end, pull);
+    // Without this run the fit may hang in the air: then its residuals stay as they are.
+    if (put.every((value) => Math.abs(value) <= 10 * largest)) for (let i = start; i < end; i++) residuals[i] += put[i - start];
+    const moved = projection(problem, derivatives, fit.weights, residuals, start, end);
+    for (let k = 0; k < size; k++) for (let j = 0; j < size; j++) shifts[g * size + k] += inverse[k * size + j] * moved[j];
+  });
+
+  /** For one row (M − w·z·xᵀ)⁻¹ has a closed form (Sherman and Morrison), so that 100,000 of them take no time. */
+  function putBackRow(row: number, pull: Float64Array): Float64Array {
+    let leverage = 0;
+    for (let k = 0; k < size; k++)
+      for (let j = 0; j < size; j++)
+        leverage += derivatives[row * size + k] * inverse![k * size + j] * fit.weights[row] * instrument(problem, derivatives, row, j);
+    let change = 0;
+    for (let k = 0; k < size; k++) for (let j = 0; j < size; j++) change += derivatives[row * size + k] * inverse![k * size + j] * pull[j];
+    return Float64Array.of(leverage < 1 ? change / (1 - leverage) : Infinity);
+  }
+
+  function putBackRun(start: number, end: number, pull: Float64Array): Float64Array {
+    const own = crossProduct(problem, derivatives, fit.weights, start, end);
     const change = solveSquare(
       whole.map((value, k) => value - own[k]),
       pull,
     );
-    if (change !== undefined) {
-      const put = new Float64Array(end - start);
-      let most = 0;
-      for (let i = start; i < end; i++) {
-        for (let k = 0; k < size; k++) put[i - start] += derivatives[i * size + k] * change[k];
-        most = Math.max(most, Math.abs(put[i - start]));
-      }
-      // Without this run the fit may hang in the air: then its residuals stay as they are.
-      if (most <= 10 * largest) for (let i = start; i < end; i++) residuals[i] += put[i - start];
-    }
-    const shift = solveSquare(whole, projection(problem, derivatives, fit.weights, residuals, start, end));
-    if (shift !== undefined) shifts.set(shift, g * size);
-  });
-  return { residuals, shifts, derivatives };
+    const put = new Float64Array(end - start);
+    if (change === undefined) return put;
+    for (let i = start; i < end; i++) for (let k = 0; k < size; k++) put[i - start] += derivatives[i * size + k] * change[k];
+    return put;
+  }
+  return { residuals, shifts };
 }
 
 /** First-order change of a held fit's parameters per unit change of each held one: −(ZᵀX)⁻¹ZᵀH, `size` rows. */
@@ -205,6 +227,20 @@ function projection(
   for (let i = start; i < end; i++)
     for (let k = 0; k < size; k++) sums[k] += weights[i] * instrument(problem, derivatives, i, k) * values[i];
   return sums;
+}
+
+/** The inverse of a small square matrix, row after row; undefined when it is singular. */
+function invert(matrix: Float64Array, size: number): Float64Array | undefined {
+  const inverse = new Float64Array(size * size);
+  for (let j = 0; j < size; j++) {
+    const column = solveSquare(
+      matrix,
+      Float64Array.from({ length: size }, (_, k) => (k === j ? 1 : 0)),
+    );
+    if (column === undefined) return undefined;
+    for (let k = 0; k < size; k++) inverse[k * size + j] = column[k];
+  }
+  return inverse;
 }
 
 /** Solves a small square system, its rows scaled; undefined when it is singular. */

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { criticalBatch } from '../../../src/laws/critical-batch-forms.ts';
 import type { RunRow } from '../../../src/laws/fit.ts';
+import { CHINCHILLA_DELTA } from '../../../src/laws/huber.ts';
 import {
   computeOfMinimumSteps,
   computeOptimum,
@@ -378,6 +379,12 @@ describe('coverage of 95 % intervals over 200 seeds', () => {
       expectCoverage(200, truth, (seed) => fitKaplan(curves(thin, 10 + seed), { bootstrap: { resamples: 120, seed } }).laws.LNS.parameters);
     });
   }
+
+  it("ours: L(N, D) by Huber's loss", () => {
+    const truth = only(ours.truth, 'alphaN', 'Nc', 'alphaD', 'Dc');
+    const objective = { name: 'huber', delta: CHINCHILLA_DELTA } as const;
+    expectCoverage(200, truth, (seed) => fitKaplan(grid(ours, 10 + seed), { objective, bootstrap: { resamples: 80, seed } }).parameters);
+  }, 180_000);
 
   it('L(N) and L(D) alone', () => {
     const { truth } = ours;
