@@ -12,7 +12,7 @@ export const REPORT_USAGE = `Usage: npm run -s lab -- report RUNS.jsonl [options
 
 --json                    one JSON object on standard output
 --experiment ${experiments[0].id}         whose analysis and verdict: ${experiments.map((experiment) => experiment.id).join(', ')}
---count nonEmbedding      which count is N: nonEmbedding | total | flops
+--count nonEmbedding      which count is N: nonEmbedding | total | flops | active
 --loss finalLoss          finalLoss (validation at the end) | smoothedTrainLoss
 --bootstrap 1000          resamples; 0 for none
 --seed 0                  seed of the resamples
@@ -32,7 +32,7 @@ export async function reportCommand(args: readonly string[], io: Pick<CommandStr
   const [path] = exactly(positionals, 'RUNS.jsonl');
   const experiment = experimentOf(values.experiment);
   const options = {
-    count: oneOf('count', values.count, ['nonEmbedding', 'total', 'flops']),
+    count: oneOf('count', values.count, ['nonEmbedding', 'total', 'flops', 'active']),
     loss: oneOf('loss', values.loss, ['finalLoss', 'smoothedTrainLoss']),
     resamples: wholeNumber('bootstrap', values.bootstrap, 0, 100_000),
     seed: wholeNumber('seed', values.seed, 0, 0xffffffff),

@@ -3,7 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import * as v from 'valibot';
 import { InputError } from '../messages/sentence.ts';
-import { batchTokens, runSchema, type RunConfig } from './run.ts';
+import { batchTokens, expertFields, isMixture, runSchema, type RunConfig } from './run.ts';
 
 /** A deep copy of plain JSON data with own keys only. Throws InputError on anything that JSON could not have held. */
 export function ownData(input: unknown, path = 'the config'): unknown {
@@ -54,6 +54,11 @@ function contradiction(config: RunConfig): InputError | undefined {
       en: `Rotary positions need an even head width, but ${width} / ${heads} = ${width / heads}; use learned positions or another shape.`,
       zh: `旋转位置编码要求每头宽度为偶数，而 ${width} / ${heads} = ${width / heads}；请改用可学习位置或其他形状。`,
     });
+  if (isMixture(config) && config.expertsPerToken > config.experts)
+    return new InputError({
+      en: `A token cannot pass through ${config.expertsPerToken} experts where there are ${config.experts}; lower the experts per token or add experts.`,
+      zh: `只有 ${config.experts} 个专家，词元无法经过 ${config.expertsPerToken} 个；请减少每个词元的专家数或增加专家。`,
+    });
   if (batchTokens(config) > config.tokens)
     return new InputError({
       en: `One batch holds ${batchTokens(config)} tokens, but the run has only ${config.tokens}; lower the batch or raise the training tokens.`,
@@ -92,7 +97,12 @@ export function fingerprint(value: unknown): string {
   return bytesToHex(sha256(utf8ToBytes(canonicalJson(value)))).slice(0, 16);
 }
 
-/** A run's name: equal configs have equal ids, everywhere and always. */
+/**
+ * A run's name: equal configs have equal ids, everywhere and always. A dense run is named without the settings of
+ * experts, which change nothing in it.
+ */
 export function runId(config: RunConfig): string {
-  return fingerprint(config);
+  if (isMixture(config)) return fingerprint(config);
+  const without: readonly string[] = expertFields;
+  return fingerprint(Object.fromEntries(Object.entries(config).filter(([key]) => !without.includes(key))));
 }

@@ -3,7 +3,10 @@
 import * as v from 'valibot';
 import { choice, integer, number, text, toggle, type FieldInfo } from './fields.ts';
 
-/** The size of a model. `width` must be a multiple of `heads`; the MLP's hidden width is `width × mlpRatio`, rounded to a multiple of 4. */
+/**
+ * The size of a model. `width` must be a multiple of `heads`; the MLP's hidden width (with experts: that of each) is
+ * `width × mlpRatio`, rounded to a multiple of 4.
+ */
 export const shapeSchema = v.strictObject({
   layers: integer({ label: { en: 'Layers', zh: '层数' }, group: 'model', unit: 'layers' }, 2, 1, 24),
   width: integer({ label: { en: 'Width', zh: '宽度' }, group: 'model', unit: 'features', logarithmic: true }, 16, 4, 1024),
@@ -17,6 +20,29 @@ const entries = {
   positions: choice({ label: { en: 'Positions', zh: '位置编码' }, group: 'model', unit: '' }, ['learned', 'rotary'], 'learned'),
   qkNorm: toggle({ label: { en: 'QK-norm', zh: 'QK 归一化' }, group: 'model', unit: '' }, false),
   tiedHead: toggle({ label: { en: 'Tied head', zh: '共享输出层' }, group: 'model', unit: '' }, false),
+  experts: integer(
+    {
+      label: { en: 'Experts of each MLP (1: dense)', zh: '每个 MLP 的专家数（1 为稠密）' },
+      group: 'model',
+      unit: 'experts',
+      logarithmic: true,
+    },
+    1,
+    1,
+    64,
+  ),
+  expertsPerToken: integer(
+    { label: { en: 'Experts per token, k', zh: '每个词元的专家数 k' }, group: 'model', unit: 'experts', logarithmic: true },
+    1,
+    1,
+    64,
+  ),
+  balanceCoefficient: number(
+    { label: { en: 'Load-balancing loss, coefficient', zh: '负载均衡损失系数' }, group: 'model', unit: '', logarithmic: true },
+    0.01,
+    0,
+    10,
+  ),
 
   corpus: text({ label: { en: 'Corpus', zh: '语料' }, group: 'data', unit: '' }, 'sotu'),
   tokenizer: choice({ label: { en: 'Tokenizer', zh: '分词器' }, group: 'data', unit: '' }, ['characters', 'bytes', 'bpe'], 'characters'),
@@ -113,7 +139,15 @@ export function shapeInfo(part: keyof Shape): FieldInfo {
   return infoOf(shapeSchema.entries[part]);
 }
 
-/** Hidden width of the MLP, features: `width × mlpRatio` rounded to a multiple of 4, at least 4. */
+/** Settings of the mixture of experts: they mean nothing while each MLP is one (`experts` 1). */
+export const expertFields = ['experts', 'expertsPerToken', 'balanceCoefficient'] as const satisfies readonly RunField[];
+
+/** Each MLP is a mixture of experts. */
+export function isMixture(config: RunConfig): boolean {
+  return config.experts > 1;
+}
+
+/** Hidden width of the MLP, or of each expert, features: `width × mlpRatio` rounded to a multiple of 4, at least 4. */
 export function mlpWidth(shape: Shape): number {
   return Math.max(4, Math.round((shape.width * shape.mlpRatio) / 4) * 4);
 }

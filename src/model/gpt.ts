@@ -1,10 +1,12 @@
-// The model: a decoder-only GPT (pre-norm, causal multi-head attention, GELU MLP), once, in tfjs ops. It runs eagerly
-// on any tfjs backend; the engine traces this very file.
+// The model: a decoder-only GPT (pre-norm, causal multi-head attention, GELU MLP or a mixture of such), once, in tfjs ops.
+// It runs eagerly on any tfjs backend; the engine traces this very file.
 import * as tf from '@tensorflow/tfjs-core';
 import { attention } from '../ops/attention/attention.ts';
 import { crossEntropy } from '../ops/cross-entropy/cross-entropy.ts';
 import { embedding } from '../ops/embedding/embedding.ts';
 import { linear } from '../ops/linear/linear.ts';
+import { mixture } from '../ops/mixture/mixture.ts';
+import { imbalance, penalised, route, type Routing } from '../ops/mixture/routing.ts';
 import { norm } from '../ops/norm/norm.ts';
 import { rotary } from '../ops/rotary/rotary.ts';
 import type { ModelConfig } from './parameters.ts';
@@ -12,13 +14,27 @@ import type { ModelConfig } from './parameters.ts';
 /** A model's parameters by name (the names of `parameterSpecs`). */
 export type Parameters = Readonly<Record<string, tf.Tensor>>;
 
+/** What a forward pass gives. */
+export interface Forward {
+  /** [rows, vocabulary] */
+  readonly logits: tf.Tensor2D;
+  /** Where each layer sent its tokens; none in a dense model. */
+  readonly routings: readonly Routing[];
+}
+
 /** Logits [rows, vocabulary] for `tokens` [sequences × context] (int32). */
 export function logits(model: ModelConfig, parameters: Parameters, tokens: tf.Tensor1D): tf.Tensor2D {
+  return forward(model, parameters, tokens).logits;
+}
+
+/** The forward pass over `tokens` [sequences × context] (int32). */
+export function forward(model: ModelConfig, parameters: Parameters, tokens: tf.Tensor1D): Forward {
   const { layers, heads } = model.shape;
   const matrix = (name: string) => parameters[name] as tf.Tensor2D;
   const vector = (name: string) => parameters[name] as tf.Tensor1D;
 
   const positions = model.positions === 'learned' ? matrix('positionEmbedding') : undefined;
+  const routings: Routing[] = [];
   let stream = embedding(tokens, matrix('tokenEmbedding'), positions);
   for (let layer = 0; layer < layers; layer++) {
     const own = (name: string) => `block${layer}.${name}`;
@@ -28,16 +44,32 @@ export function logits(model: ModelConfig, parameters: Parameters, tokens: tf.Te
     stream = linear(mixed, matrix(own('attention.output.weight')), { bias: vector(own('attention.output.bias')), residual: stream });
 
     const normed2 = norm(stream, vector(own('norm2.gain')), vector(own('norm2.bias')));
-    const hidden = linear(normed2, matrix(own('mlp.up.weight')), { bias: vector(own('mlp.up.bias')), gelu: true });
-    stream = linear(hidden, matrix(own('mlp.down.weight')), { bias: vector(own('mlp.down.bias')), residual: stream });
+    const [up, upBias, down] = [matrix(own('mlp.up.weight')), vector(own('mlp.up.bias')), matrix(own('mlp.down.weight'))];
+    if (model.mixture) {
+      const routing = route(linear(normed2, matrix(own('mlp.router.weight'))), model.mixture.perToken);
+      routings.push(routing);
+      stream = mixture(normed2, routing.gates, { up, upBias, down, downBias: matrix(own('mlp.down.bias')) }, stream);
+    } else {
+      const hidden = linear(normed2, up, { bias: upBias, gelu: true });
+      stream = linear(hidden, down, { bias: vector(own('mlp.down.bias')), residual: stream });
+    }
   }
   const last = norm(stream, vector('finalNorm.gain'), vector('finalNorm.bias'));
-  return model.tiedHead ? linear(last, matrix('tokenEmbedding'), { transposed: true }) : linear(last, matrix('head.weight'));
+  const head = model.tiedHead ? linear(last, matrix('tokenEmbedding'), { transposed: true }) : linear(last, matrix('head.weight'));
+  return { logits: head, routings };
 }
 
-/** Mean next-token loss, nats per token, of `tokens` against `targets` (each [sequences × context], int32). */
+/**
+ * Mean next-token loss, nats per token, of `tokens` against `targets` (each [sequences × context], int32). In a mixture of
+ * experts its gradient, but not its value, has the load-balancing loss of every layer in it, times its coefficient.
+ */
 export function loss(model: ModelConfig, parameters: Parameters, tokens: tf.Tensor1D, targets: tf.Tensor1D): tf.Scalar {
-  return crossEntropy(logits(model, parameters, tokens), targets);
+  const { logits, routings } = forward(model, parameters, tokens);
+  const nextToken = crossEntropy(logits, targets);
+  if (!model.mixture || model.mixture.balanceCoefficient === 0) return nextToken;
+  const { perToken, balanceCoefficient } = model.mixture;
+  const imbalances = routings.map((routing) => imbalance(routing, model.context, perToken));
+  return penalised(nextToken, tf.mul(tf.addN(imbalances), balanceCoefficient));
 }
 
 /** Queries and keys normed per head (QK-norm) and rotated by position, where the model says so. */

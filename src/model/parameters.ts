@@ -1,6 +1,6 @@
 // What a model's parameters are: their names, shapes and places in one flat vector, how they start, which of them
 // decay. The order here is the order in memory everywhere: trainers, checkpoints, exports.
-import { mlpWidth, type RunConfig, type Shape } from '../config/run.ts';
+import { isMixture, mlpWidth, type RunConfig, type Shape } from '../config/run.ts';
 
 /** What determines a model's parameters and its forward pass. */
 export interface ModelConfig {
@@ -12,6 +12,18 @@ export interface ModelConfig {
   readonly tiedHead: boolean;
   /** Tokens in the vocabulary that the data really uses. */
   readonly vocabulary: number;
+  /** Absent where each MLP is one. */
+  readonly mixture?: MixtureConfig;
+}
+
+/** How each MLP is divided into experts. */
+export interface MixtureConfig {
+  /** At least 2; each of the width that the shape gives an MLP. */
+  readonly experts: number;
+  /** k: experts that each token passes through, 1 … experts. */
+  readonly perToken: number;
+  /** Weight of the load-balancing loss of each layer, at least 0. */
+  readonly balanceCoefficient: number;
 }
 
 /** One parameter tensor and its place in the flat vector (`offset` and `size` in floats). */
@@ -29,22 +41,25 @@ export interface ParameterSpec {
 
 /** The part of a run that determines its model, with the vocabulary the data really uses. */
 export function modelConfig(run: RunConfig, vocabulary: number): ModelConfig {
-  const { shape, context, positions, qkNorm, tiedHead } = run;
-  return { shape, context, positions, qkNorm, tiedHead, vocabulary };
+  const { shape, context, positions, qkNorm, tiedHead, experts, expertsPerToken: perToken, balanceCoefficient } = run;
+  const dense = { shape, context, positions, qkNorm, tiedHead, vocabulary };
+  return isMixture(run) ? { ...dense, mixture: { experts, perToken, balanceCoefficient } } : dense;
 }
 
 /**
  * All parameters in their order in memory. Matrices start from N(0, 0.02²), those that write to the residual stream
  * from N(0, 0.02²/(2·layers)) (GPT-2; Radford et al. 2019, section 2.3), norms from 1, biases from 0.
+ * Experts lie side by side in the matrices of one wide MLP (src/ops/mixture/mixture.ts).
  */
 export function parameterSpecs(model: ModelConfig): ParameterSpec[] {
   const { layers, width, heads } = model.shape;
   const hidden = mlpWidth(model.shape);
+  const experts = model.mixture?.experts ?? 1;
   const specs: ParameterSpec[] = [];
   let offset = 0;
   const add = (name: string, shape: number[], start: ParameterSpec['start'], part: ParameterSpec['part']): void => {
     const size = shape.reduce((product, length) => product * length, 1);
-    const decays = shape.length === 2 && part !== 'tokenEmbedding' && part !== 'positionEmbedding';
+    const decays = shape.length === 2 && part !== 'tokenEmbedding' && part !== 'positionEmbedding' && !name.endsWith('.bias');
     specs.push({ name, shape, offset, size, start, decays, part });
     offset += size;
   };
@@ -70,10 +85,11 @@ export function parameterSpecs(model: ModelConfig): ParameterSpec[] {
     block('attention.output.bias', [width], zero);
     block('norm2.gain', [width], one);
     block('norm2.bias', [width], zero);
-    block('mlp.up.weight', [width, hidden], matrix);
-    block('mlp.up.bias', [hidden], zero);
-    block('mlp.down.weight', [hidden, width], residual);
-    block('mlp.down.bias', [width], zero);
+    if (experts > 1) block('mlp.router.weight', [width, experts], matrix);
+    block('mlp.up.weight', [width, experts * hidden], matrix);
+    block('mlp.up.bias', [experts * hidden], zero);
+    block('mlp.down.weight', [experts * hidden, width], residual);
+    block('mlp.down.bias', experts > 1 ? [experts, width] : [width], zero);
   }
   add('finalNorm.gain', [width], one, 'finalNorm');
   add('finalNorm.bias', [width], zero, 'finalNorm');

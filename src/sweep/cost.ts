@@ -22,14 +22,19 @@ export function flopsPerToken(config: RunConfig, vocabulary: number): number {
   return countFlops(modelConfig(config, vocabulary)).training;
 }
 
+/** FLOPs per token that training really computes: of a mixture of experts all experts, of which a token needs a few. */
+export function computedPerToken(config: RunConfig, vocabulary: number): number {
+  return countFlops(modelConfig(config, vocabulary)).computed;
+}
+
 /** C: training FLOPs of a run. */
 export function runFlops(config: RunConfig, vocabulary: number): number {
   return flopsPerToken(config, vocabulary) * tokensRead(config);
 }
 
-/** Training FLOPs with the largest vocabulary that the config allows: for comparing runs before their data is known. */
+/** FLOPs that a run computes, with the largest vocabulary that the config allows: for comparing runs before their data is known. */
 export function roughFlops(config: RunConfig): number {
-  return runFlops(config, config.vocabulary);
+  return computedPerToken(config, config.vocabulary) * tokensRead(config);
 }
 
 /** Exact costs of many runs together. */
@@ -52,7 +57,7 @@ export interface CalibrationPoint {
 
 /** Seconds of a step of B tokens of one model: overhead + perToken·B, the work of one lane. */
 interface StepTime {
-  readonly flopsPerToken: number;
+  readonly computedPerToken: number;
   readonly overhead: number;
   readonly perToken: number;
 }
@@ -65,7 +70,7 @@ const VALIDATION_SHARE = 1 / 3;
 
 /**
  * How long runs take on one worker. For each measured model a step of B tokens takes overhead + perToken·B seconds, from
- * its measured batches; between models both are interpolated as powers of FLOPs per token, beyond them perToken grows
+ * its measured batches; between models both are interpolated as powers of the FLOPs computed per token, beyond them perToken grows
  * in proportion to FLOPs and overhead stays. Learning rate, seed and schedule cost nothing.
  */
 export class TimeModel {
@@ -77,12 +82,12 @@ export class TimeModel {
     for (const { config, vocabulary, measurement } of points) {
       const seconds = measurement.secondsPerStep / Math.max(1, measurement.lanes);
       if (!(seconds > 0) || !Number.isFinite(seconds)) continue;
-      const key = flopsPerToken(config, vocabulary);
+      const key = computedPerToken(config, vocabulary);
       const list = byModel.get(key) ?? [];
       list.push({ batch: batchTokens(config), seconds });
       byModel.set(key, list);
     }
-    this.#models = [...byModel].map(([flops, list]) => stepTime(flops, list)).sort((a, b) => a.flopsPerToken - b.flopsPerToken);
+    this.#models = [...byModel].map(([flops, list]) => stepTime(flops, list)).sort((a, b) => a.computedPerToken - b.computedPerToken);
   }
 
   /** Whether anything was measured. */
@@ -92,22 +97,23 @@ export class TimeModel {
 
   /** Seconds that a run adds to a worker's work, validation included. In a population of k lanes each lane adds a k-th of the whole. */
   seconds(config: RunConfig, vocabulary: number): number {
-    const { overhead, perToken } = this.#at(flopsPerToken(config, vocabulary));
+    const { overhead, perToken } = this.#at(computedPerToken(config, vocabulary));
     const heldOut = validationSteps(config).length * config.validationTokens * VALIDATION_SHARE;
     return steps(config) * overhead + (tokensRead(config) + heldOut) * perToken;
   }
 
   #at(flops: number): StepTime {
     const models = this.#models;
-    if (models.length === 0) return { flopsPerToken: flops, overhead: UNKNOWN.overheadSeconds, perToken: flops / UNKNOWN.flopsPerSecond };
-    const above = models.findIndex((model) => model.flopsPerToken >= flops);
+    if (models.length === 0)
+      return { computedPerToken: flops, overhead: UNKNOWN.overheadSeconds, perToken: flops / UNKNOWN.flopsPerSecond };
+    const above = models.findIndex((model) => model.computedPerToken >= flops);
     const nearest = models[above < 0 ? models.length - 1 : above];
-    if (above <= 0) return { ...nearest, flopsPerToken: flops, perToken: (nearest.perToken * flops) / nearest.flopsPerToken };
+    if (above <= 0) return { ...nearest, computedPerToken: flops, perToken: (nearest.perToken * flops) / nearest.computedPerToken };
     const below = models[above - 1];
-    const share = Math.log(flops / below.flopsPerToken) / Math.log(nearest.flopsPerToken / below.flopsPerToken);
+    const share = Math.log(flops / below.computedPerToken) / Math.log(nearest.computedPerToken / below.computedPerToken);
     const between = (a: number, b: number): number => (a > 0 && b > 0 ? a * (b / a) ** share : a + (b - a) * share);
     return {
-      flopsPerToken: flops,
+      computedPerToken: flops,
       overhead: between(below.overhead, nearest.overhead),
       perToken: between(below.perToken, nearest.perToken),
     };
@@ -121,11 +127,11 @@ function stepTime(flops: number, measured: readonly { batch: number; seconds: nu
   const large = sorted.at(-1)!;
   if (large.batch === small.batch) {
     const seconds = sorted.reduce((sum, point) => sum + point.seconds, 0) / sorted.length;
-    return { flopsPerToken: flops, overhead: 0, perToken: seconds / small.batch };
+    return { computedPerToken: flops, overhead: 0, perToken: seconds / small.batch };
   }
   const slope = (large.seconds - small.seconds) / (large.batch - small.batch);
   const perToken = Math.min(Math.max(slope, 0), large.seconds / large.batch);
-  return { flopsPerToken: flops, overhead: Math.max(0, small.seconds - perToken * small.batch), perToken };
+  return { computedPerToken: flops, overhead: Math.max(0, small.seconds - perToken * small.batch), perToken };
 }
 
 /** Models measured, at most. */
@@ -138,7 +144,7 @@ const MODELS = 3;
 export function calibrationRuns(runs: readonly SweepRun[], vocabularyOf: VocabularyOf): RunConfig[] {
   const byModel = new Map<number, RunConfig[]>();
   for (const { config } of runs) {
-    const key = flopsPerToken(config, vocabularyOf(config));
+    const key = computedPerToken(config, vocabularyOf(config));
     const list = byModel.get(key);
     if (list === undefined) byModel.set(key, [config]);
     else list.push(config);

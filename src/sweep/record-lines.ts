@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { ownData, parseRun, sentenceOf } from '../config/parse.ts';
 import { InputError } from '../messages/sentence.ts';
-import type { RunRecord } from './record.ts';
+import { wholeRecord, type RunRecord } from './record.ts';
 
 const finite = v.pipe(v.number(), v.finite());
 const positive = v.pipe(finite, v.gtValue(0));
@@ -17,7 +17,7 @@ const sentence = v.object({ en: v.string(), zh: v.string() });
 const lineSchema = v.object({
   id: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
   config: v.unknown(),
-  N: v.object({ nonEmbedding: positive, total: positive, flops: v.optional(positive) }),
+  N: v.object({ nonEmbedding: positive, total: positive, flops: v.optional(positive), active: v.optional(positive) }),
   D: positive,
   B: positive,
   S: positive,
@@ -69,17 +69,17 @@ export function parseRecordLine(text: string, line: number): RunRecord {
         zh: '已完成的训练需要大于零的 finalLoss（nat/词元）。',
       });
     const checked = parseRun(config);
-    return {
+    return wholeRecord({
       ...rest,
       status,
       finalLoss,
       smoothedTrainLoss,
       config: checked,
-      N: { nonEmbedding: N.nonEmbedding, total: N.total, flops: N.flops ?? rest.C / (6 * rest.D) },
+      N: { ...N, flops: N.flops ?? rest.C / (6 * rest.D) },
       seed: seed ?? checked.seed,
       ...(reason ? { reason } : {}),
       ...(lastFiniteLoss === undefined ? {} : { lastFiniteLoss }),
-    };
+    });
   } catch (error) {
     if (error instanceof InputError) throw lineError(line, error.sentence);
     throw error;
@@ -138,6 +138,7 @@ const columns: readonly (readonly [name: string, value: (record: RunRecord) => s
   ['N_nonEmbedding', (run) => run.N.nonEmbedding],
   ['N_total', (run) => run.N.total],
   ['N_flops', (run) => run.N.flops],
+  ['N_active', (run) => run.N.active],
   ['D', (run) => run.D],
   ['B', (run) => run.B],
   ['S', (run) => run.S],
@@ -151,6 +152,8 @@ const columns: readonly (readonly [name: string, value: (record: RunRecord) => s
   ['width', (run) => run.config.shape.width],
   ['heads', (run) => run.config.shape.heads],
   ['mlpRatio', (run) => run.config.shape.mlpRatio],
+  ['experts', (run) => run.config.experts],
+  ['expertsPerToken', (run) => run.config.expertsPerToken],
   ['context', (run) => run.config.context],
   ['corpus', (run) => run.config.corpus],
   ['tokenizer', (run) => run.config.tokenizer],

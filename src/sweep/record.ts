@@ -1,8 +1,9 @@
 // One run as it is kept and exported: a line of `runs.jsonl`, an entry of the browser's store. How lines are written and
 // read is in record-lines.ts.
 import { batchTokens, steps, tokensRead, type RunConfig } from '../config/run.ts';
+import { parseRun } from '../config/parse.ts';
 import type { SweepRun } from '../config/sweep.ts';
-import { countParameters, type ParameterCounts } from '../model/counts.ts';
+import { countParameters, idleParameters, type ParameterCounts } from '../model/counts.ts';
 import { modelConfig } from '../model/parameters.ts';
 import { epochs } from '../training/recorder.ts';
 import type { Sentence } from '../messages/sentence.ts';
@@ -92,4 +93,17 @@ export function toRecord({ run, outcome, facts, report, curve, validation, secon
     device: report.device,
     seconds,
   };
+}
+
+/** What an earlier version of the lab may have kept. */
+export type KeptRecord = Omit<RunRecord, 'config' | 'N'> & {
+  readonly config: Partial<RunConfig>;
+  readonly N: Partial<ParameterCounts> & Pick<ParameterCounts, 'nonEmbedding' | 'total' | 'flops'>;
+};
+
+/** A record as it is kept now: settings that came since are at their defaults, counts that came since are made good. */
+export function wholeRecord(kept: KeptRecord): RunRecord {
+  const config = { ...parseRun({}), ...kept.config };
+  const active = kept.N.active ?? kept.N.nonEmbedding - idleParameters(modelConfig(config, kept.vocabulary));
+  return { ...kept, config, N: { ...kept.N, active } };
 }

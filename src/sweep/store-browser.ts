@@ -2,7 +2,7 @@
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { expandSweep, sweepId, type SweepConfig } from '../config/sweep.ts';
 import { InputError, type Sentence } from '../messages/sentence.ts';
-import type { RunRecord } from './record.ts';
+import { wholeRecord, type RunRecord } from './record.ts';
 import type { Kept, RunProgress, RunStore, StoredSweep } from './store.ts';
 
 interface SweepEntry {
@@ -81,7 +81,7 @@ export class BrowserStore implements RunStore {
 
   async all(): Promise<RunRecord[]> {
     const stored = await this.#many('records');
-    const known = new Map([...stored.map((record) => [record.id, record] as const), ...this.#homeless]);
+    const known = new Map([...stored.map((record) => [record.id, wholeRecord(record)] as const), ...this.#homeless]);
     return this.#runs.flatMap((id) => known.get(id) ?? []);
   }
 

@@ -1,6 +1,6 @@
 // The contract between whoever trains and whoever wants runs trained. The plain-tfjs reference and the engine both
 // keep it, so one can take the place of the other without anyone noticing but the clock.
-import type { RunConfig } from '../config/run.ts';
+import { expertFields, isMixture, type RunConfig } from '../config/run.ts';
 import type { SweepRun } from '../config/sweep.ts';
 import type { Sentence } from '../messages/sentence.ts';
 
@@ -91,7 +91,7 @@ export interface Trainer {
   /** The most runs like this one worth training side by side here (1 for the reference). */
   lanesFor(config: RunConfig): Promise<number>;
   /**
-   * Trains all runs to their ends; they share shape, context, positions, QK-norm, head and data (see `populationKey`).
+   * Trains all runs to their ends; they share shape, experts, context, positions, QK-norm, head and data (see `populationKey`).
    * Emits, per run, progress as it comes and exactly one `ended`, unless aborted.
    * Rejects only when the device is beyond help; runs without an `ended` event may then be taken again elsewhere.
    */
@@ -101,12 +101,13 @@ export interface Trainer {
   dispose(): void;
 }
 
-/** Runs with equal keys can train in one population: same shape, context and data; learning rate, batch, seed and schedule may differ. */
+/** Runs with equal keys can train in one population: same shape, experts, context and data; learning rate, batch, seed and schedule may differ. */
 export function populationKey(config: RunConfig): string {
   const { shape, context, positions, qkNorm, tiedHead, corpus, tokenizer, vocabulary, dataSeed, validationTokens, tokens } = config;
   return JSON.stringify([
     [shape.layers, shape.width, shape.heads, shape.mlpRatio],
     [context, positions, qkNorm, tiedHead],
+    isMixture(config) ? expertFields.map((field) => config[field]) : [],
     [corpus, tokenizer, vocabulary, dataSeed, validationTokens, tokens],
   ]);
 }

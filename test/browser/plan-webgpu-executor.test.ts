@@ -131,6 +131,8 @@ describe('variants of the model, against the interpreter', () => {
     { positions: 'rotary', shape: { layers: 1, width: 24, heads: 2, mlpRatio: 4 } },
     { qkNorm: true },
     { positions: 'rotary', qkNorm: true, tiedHead: true, shape: { layers: 1, width: 8, heads: 2, mlpRatio: 3 } },
+    { experts: 4, expertsPerToken: 2, balanceCoefficient: 0.1 },
+    { experts: 3, expertsPerToken: 1, tiedHead: true },
   ];
   it.each(variants)('%j', async (variant) => {
     const run = config(variant);

@@ -82,7 +82,7 @@ export async function measureGpu(create: ExecutorFactory): Promise<GpuSpeed> {
   return {
     perLaunch: cost.step / few.training.launches.length,
     perParameter: cost.lane / parameters,
-    perFlop: cost.row / countFlops(PROBE).training,
+    perFlop: cost.row / countFlops(PROBE).computed,
   };
 }
 
@@ -141,7 +141,7 @@ export function gpuMicroBatches(model: ModelConfig, { perLaunch, perParameter, p
     cost: {
       step: perLaunch * modelPlans(model, 1).training.launches.length,
       lane: perParameter * parameterLength(parameterSpecs(model)),
-      row: perFlop * countFlops(model).training,
+      row: perFlop * countFlops(model).computed,
     },
     mostRows: MOST_ROWS,
     worth: 0.1,

@@ -37,7 +37,7 @@ export async function wasmParts(): Promise<{ readonly parts: DeviceParts; readon
 export function wasmMicroBatches(model: ModelConfig): MicroBatchRule {
   const parameters = parameterLength(parameterSpecs(model));
   return {
-    cost: { step: 0, lane: 2e-6 * model.shape.layers + 0.35e-9 * parameters, row: countFlops(model).training / 18e9 },
+    cost: { step: 0, lane: 2e-6 * model.shape.layers + 0.35e-9 * parameters, row: countFlops(model).computed / 18e9 },
     mostRows: 256,
     worth: 0.1,
   };

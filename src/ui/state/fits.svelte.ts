@@ -23,7 +23,7 @@ const RESAMPLES = { training: 200, atRest: 1000 };
 /** How a landscape's optimum is found. */
 export type OptimumMethod = 'vertex' | 'plateau';
 
-export const conventions = ['nonEmbedding', 'total', 'flops'] as const satisfies readonly ParameterConvention[];
+export const conventions = ['nonEmbedding', 'total', 'flops', 'active'] as const satisfies readonly ParameterConvention[];
 
 /** Fits of one lab. */
 export class Fits {

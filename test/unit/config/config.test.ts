@@ -45,6 +45,7 @@ describe('a run', () => {
     ['heads that do not divide the width', { shape: { width: 10, heads: 3 } }, 'multiple of the attention heads'],
     ['rotary with an odd head width', { shape: { width: 6, heads: 2 }, positions: 'rotary' }, 'even head width'],
     ['a batch larger than the run', { batchSequences: 1000, tokens: 1000 }, 'One batch holds 64000 tokens'],
+    ['more experts per token than experts', { experts: 4, expertsPerToken: 5 }, 'through 5 experts where there are 4'],
     ['no object', 7, 'must be Object'],
   ])('with %s is refused in one sentence', (_, input, words) => {
     expect(refusal(() => parseRun(input))).toContain(words);
@@ -67,6 +68,14 @@ describe('a run', () => {
     expect(runId(parseRun({ seed: 1, learningRate: 0.01 }))).toBe(runId(parseRun({ learningRate: 0.01, seed: 1 })));
     expect(runId(parseRun({}))).not.toBe(runId(parseRun({ seed: 1 })));
     expect(canonicalJson({ b: [1, { d: 2, c: 3 }], a: 'x' })).toBe('{"a":"x","b":[1,{"c":3,"d":2}]}');
+  });
+
+  it('has, where it is dense, the id it had before there were experts, whatever their settings', () => {
+    expect(runId(parseRun({}))).toBe('aa1e0c49b0d3c70f');
+    expect(runId(parseRun({ seed: 1, tokens: 6400, shape: { layers: 1, width: 8, heads: 2 } }))).toBe('f97d8f937c4ee210');
+    expect(runId(parseRun({ experts: 1, expertsPerToken: 7, balanceCoefficient: 1 }))).toBe('aa1e0c49b0d3c70f');
+    const mixtures = [{ experts: 4 }, { experts: 8 }, { experts: 4, expertsPerToken: 2 }, { experts: 4, balanceCoefficient: 0 }];
+    expect(new Set(mixtures.map((settings) => runId(parseRun(settings)))).size).toBe(4);
   });
 
   it('reads whole batches only', () => {

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { logits, loss } from '../../../src/model/gpt.ts';
 import { initialParameters, parameterSpecs, type ModelConfig } from '../../../src/model/parameters.ts';
 
-const variants: ModelConfig[] = (['learned', 'rotary'] as const).flatMap((positions) =>
+const dense: ModelConfig[] = (['learned', 'rotary'] as const).flatMap((positions) =>
   [false, true].flatMap((qkNorm) =>
     [false, true].map((tiedHead) => ({
       shape: { layers: 2, width: 16, heads: 2, mlpRatio: 4 },
@@ -19,6 +19,7 @@ const variants: ModelConfig[] = (['learned', 'rotary'] as const).flatMap((positi
     })),
   ),
 );
+const variants = [...dense, ...[1, 2, 4].map((perToken) => ({ ...dense[0], mixture: { experts: 4, perToken, balanceCoefficient: 0.1 } }))];
 
 const variables = (model: ModelConfig, seed = 0): { list: tf.Variable[]; named: Record<string, tf.Variable> } => {
   const specs = parameterSpecs(model);
@@ -31,7 +32,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-describe.each(variants)('positions $positions, QK-norm $qkNorm, tied head $tiedHead', (model) => {
+describe.each(variants)('positions $positions, QK-norm $qkNorm, tied head $tiedHead, mixture $mixture', (model) => {
   const tokens = Array.from({ length: 16 }, (_, i) => (i * 7) % 11);
   const targets = Array.from({ length: 16 }, (_, i) => (i * 7 + 7) % 11);
 

@@ -18,9 +18,12 @@ const model: ModelConfig = {
   vocabulary: 7,
 };
 
-const variants = (['learned', 'rotary'] as const).flatMap((positions) =>
-  [false, true].flatMap((qkNorm) => [false, true].map((tiedHead): ModelConfig => ({ ...model, positions, qkNorm, tiedHead }))),
-);
+const variants = [
+  ...(['learned', 'rotary'] as const).flatMap((positions) =>
+    [false, true].flatMap((qkNorm) => [false, true].map((tiedHead): ModelConfig => ({ ...model, positions, qkNorm, tiedHead }))),
+  ),
+  ...[1, 2, 4].map((perToken): ModelConfig => ({ ...model, mixture: { experts: 4, perToken, balanceCoefficient: 0.5 } })),
+];
 
 const shapes = fc.record({
   width: fc.constantFrom(8, 24, 48),
@@ -52,7 +55,7 @@ function expectParity(config: ModelConfig, sequences: number, seed: number): voi
 }
 
 describe('loss and gradients equal plain tfjs', () => {
-  it.each(variants)('positions $positions, QK-norm $qkNorm, tied head $tiedHead', (config) => {
+  it.each(variants)('positions $positions, QK-norm $qkNorm, tied head $tiedHead, mixture $mixture', (config) => {
     expectParity(config, 2, 5);
   });
 

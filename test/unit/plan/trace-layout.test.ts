@@ -33,7 +33,9 @@ const models = fc
     qkNorm: fc.boolean(),
     tiedHead: fc.boolean(),
     vocabulary: fc.constantFrom(5, 56),
+    mixture: fc.constantFrom(...[1, 2, 5].map((perToken) => ({ experts: 5, perToken, balanceCoefficient: 0.1 })), undefined),
   })
+  .map(({ mixture, ...dense }) => (mixture ? { ...dense, mixture } : dense))
   .filter(({ shape }) => shape.width % shape.heads === 0);
 
 beforeAll(async () => {

@@ -106,3 +106,21 @@ it('other schedules, betas, no clipping, rotary positions, QK-norm and a tied he
     within(ours.outcome.finalLoss, theirs.outcome.finalLoss, 1e-4);
   }
 });
+
+it('a mixture of experts, with the reported loss free of the load-balancing loss', async () => {
+  // The engine cuts a batch into parts where it likes, the reference where it must: both reach the same losses.
+  const more: RunInput = { experts: 4, expertsPerToken: 2, tokens: 17 * 12 * 40, learningRate: 2 ** -6 };
+  const [even, uneven] = [
+    run({ ...more, batchSequences: 12, balanceCoefficient: 1 }),
+    run({ ...more, batchSequences: 4, balanceCoefficient: 0 }),
+  ];
+  for (const one of [even, uneven]) {
+    const [[theirs], [ours]] = [[...(await train(reference, [one])).values()], [...(await train(engine, [one])).values()]];
+    if (theirs.outcome?.status !== 'finished' || ours.outcome?.status !== 'finished') throw new Error('a run did not finish');
+    ours.losses.forEach((loss, i) => within(loss, theirs.losses[i], 1e-4));
+    within(ours.outcome.finalLoss, theirs.outcome.finalLoss, 1e-4);
+    expect(ours.losses[0] - ours.outcome.finalLoss).toBeGreaterThan(0.05);
+    // A coefficient of 1 over two layers would add 2 at least.
+    expect(ours.losses[0]).toBeLessThan(1.1 * Math.log(13));
+  }
+});

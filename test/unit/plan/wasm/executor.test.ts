@@ -124,6 +124,8 @@ describe('variants of the model, against the interpreter', () => {
     { positions: 'rotary' },
     { qkNorm: true },
     { positions: 'rotary', qkNorm: true, tiedHead: true },
+    { experts: 4, expertsPerToken: 2, balanceCoefficient: 0.1 },
+    { experts: 3, expertsPerToken: 1, tiedHead: true },
   ];
   it.each(variants)('%j', async (variant) => {
     const run = config(variant);
@@ -141,6 +143,19 @@ describe('variants of the model, against the interpreter', () => {
     const evaluated = await executor.evaluate([0]);
     expect(apart(evaluated, [evaluateByInterpreter(plans.evaluation, parameters, source)])).toBeLessThan(1e-5);
   });
+});
+
+it('a mixture of experts reaches the same losses however its batches are cut, the load-balancing loss included', async () => {
+  const run = config({ experts: 4, expertsPerToken: 1, balanceCoefficient: 1 });
+  const [whole, cut, alone] = await Promise.all(
+    [6, 2, 1].map(async (sequences) => {
+      const executor = await createWasmExecutor(plansOf(run, sequences), [lane(run, 6 / sequences)], source);
+      return (await trainAll(executor, 1))[0];
+    }),
+  );
+  expect(whole.at(-1)).toBeLessThan(0.9 * whole[0]);
+  expect(apart(cut, whole)).toBeLessThan(1e-4);
+  expect(apart(alone, whole)).toBeLessThan(1e-4);
 });
 
 describe('lanes', () => {
