@@ -39,7 +39,7 @@ function largest(x: tf.Tensor2D, count: number): tf.Tensor2D {
     const standsBefore = Float32Array.from({ length: columns * columns }, (_, i) => +(i % columns < Math.floor(i / columns)));
     const earlierEqual = tf.logicalAnd(tf.equal(other, one), tf.cast(tf.tensor2d(standsBefore, [columns, columns]), 'bool'));
     const comesBefore = tf.cast(tf.logicalOr(tf.greater(other, one), earlierEqual), 'float32');
-    const value = tf.cast(tf.less(tf.sum(comesBefore, 2), count), 'float32') as tf.Tensor2D;
+    const value = tf.cast<tf.Tensor2D>(tf.less(tf.sum(comesBefore, 2), count), 'float32');
     return { value, gradient: () => [tf.zerosLike(x)] };
   });
 }

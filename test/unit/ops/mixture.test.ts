@@ -168,7 +168,7 @@ describe('the experts', () => {
   it('with all of equal weight 1 are one MLP of their joint width', () => {
     const normal = normals(2);
     const [x, up, down] = [matrix(2, 3, normal), matrix(3, 4, normal), matrix(4, 3, normal)].map((values) => tf.tensor2d(values));
-    const experts = { up, upBias: tf.zeros([4]) as tf.Tensor1D, down, downBias: tf.zeros([2, 3]) as tf.Tensor2D };
+    const experts = { up, upBias: tf.zeros<tf.Rank.R1>([4]), down, downBias: tf.zeros<tf.Rank.R2>([2, 3]) };
     const found = mixture(x, tf.ones([2, 2]), experts, tf.zeros([2, 3])).arraySync();
     const hidden = (tf.matMul(x, up).arraySync() as Matrix).map((row) => row.map(gelu));
     const wanted = tf.matMul(tf.tensor2d(hidden), down).arraySync() as Matrix;
