@@ -12,6 +12,7 @@ import Landscape from '../../src/ui/charts/Landscape.svelte';
 import LiveCurves from '../../src/ui/charts/LiveCurves.svelte';
 import Ladder from '../../src/ui/charts/Ladder.svelte';
 import Plot from '../../src/ui/charts/Plot.svelte';
+import Surface from '../../src/ui/charts/Surface.svelte';
 
 const learningRates = [-9, -8, -7, -6, -5, -4].map((exponent) => 2 ** exponent);
 const batches = [32, 64, 128, 256, 512];
@@ -199,6 +200,39 @@ describe('laws on logarithmic axes', () => {
         .match(/[\d.]+/)![0],
     );
     expect(interval).toBeLessThan(mark);
+    expect(await violations(container)).toEqual([]);
+  });
+});
+
+describe('the surface', () => {
+  const cells = [0.01, 0.02, 0.04].flatMap((learningRate, i) =>
+    [16, 32, 64].map((batch, j) => ({
+      learningRate,
+      batch,
+      state: i === 2 && j === 2 ? ('diverged' as const) : ('finished' as const),
+      loss: 2 + 0.1 * ((i - 1) ** 2 + (j - 1) ** 2),
+      label: '',
+    })),
+  );
+  const labels = { learningRate: 'lr', batch: 'batch', loss: 'loss', turn: 'turn', tilt: 'tilt' };
+  const fit = {
+    surface: (rate: number, batch: number) => 2 + 0.1 * ((rate - Math.log2(0.02)) ** 2 + (batch - 5) ** 2),
+    minimum: { learningRate: 0.02, batch: 32, loss: 2 },
+  };
+
+  it('draws a face for any four finished neighbours, the net of the fit and its minimum, and turns', async () => {
+    const { container } = await render(Surface, { cells, fit, labels, description: 'surface' });
+    await tick();
+    expect(container.querySelectorAll('.face')).toHaveLength(3);
+    expect(container.querySelectorAll('.net').length).toBeGreaterThan(10);
+    const place = () => container.querySelector('.minimum')!.getAttribute('cx');
+    expect(Number(place())).toBeCloseTo(Number(container.querySelector('svg')!.getAttribute('width')) / 2, 3);
+    const before = container.querySelector('.face')!.getAttribute('d');
+    const slider = container.querySelector<HTMLInputElement>('input')!;
+    slider.value = '120';
+    slider.dispatchEvent(new Event('input', { bubbles: true }));
+    await tick();
+    expect(container.querySelector('.face')!.getAttribute('d')).not.toBe(before);
     expect(await violations(container)).toEqual([]);
   });
 });
