@@ -3,7 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import * as v from 'valibot';
 import { InputError } from '../messages/sentence.ts';
-import { batchTokens, expertFields, isMixture, runSchema, type RunConfig } from './run.ts';
+import { batchTokens, expertFields, isMixture, runSchema, type RunConfig, type RunField } from './run.ts';
 
 /** A deep copy of plain JSON data with own keys only. Throws InputError on anything that JSON could not have held. */
 export function ownData(input: unknown, path = 'the config'): unknown {
@@ -98,11 +98,17 @@ export function fingerprint(value: unknown): string {
 }
 
 /**
+ * Settings that a run need not name in its id, with the value at which a run is what it was before there was such a
+ * setting: records of earlier runs stay found.
+ */
+const UNNAMED: Partial<RunConfig> = { warmupTokens: 0 };
+
+/**
  * A run's name: equal configs have equal ids, everywhere and always. A dense run is named without the settings of
  * experts, which change nothing in it.
  */
 export function runId(config: RunConfig): string {
-  if (isMixture(config)) return fingerprint(config);
-  const without: readonly string[] = expertFields;
-  return fingerprint(Object.fromEntries(Object.entries(config).filter(([key]) => !without.includes(key))));
+  const without: readonly string[] = isMixture(config) ? [] : expertFields;
+  const named = Object.entries(config).filter(([key, value]) => !without.includes(key) && UNNAMED[key as RunField] !== value);
+  return fingerprint(Object.fromEntries(named));
 }

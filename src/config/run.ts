@@ -74,6 +74,12 @@ const entries = {
     'cosine to fixed',
   ),
   warmupFraction: number({ label: { en: 'Warm-up, share of the run', zh: '预热占比' }, group: 'training', unit: '' }, 0.05, 0, 0.9),
+  warmupTokens: integer(
+    { label: { en: 'Warm-up, tokens (0: by its share)', zh: '预热词元数（0 为按占比）' }, group: 'training', unit: 'tokens' },
+    0,
+    0,
+    1e12,
+  ),
   finalLearningRate: number(
     { label: { en: 'Final learning rate (cosine to fixed)', zh: '最终学习率（固定）' }, group: 'training', unit: '', logarithmic: true },
     1e-5,
@@ -153,7 +159,7 @@ export function mlpWidth(shape: Shape): number {
 }
 
 /** B: tokens in one optimizer step. */
-export function batchTokens(config: RunConfig): number {
+export function batchTokens(config: Pick<RunConfig, 'batchSequences' | 'context'>): number {
   return config.batchSequences * config.context;
 }
 

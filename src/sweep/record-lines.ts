@@ -161,6 +161,7 @@ const columns: readonly (readonly [name: string, value: (record: RunRecord) => s
   ['epochs', (run) => run.epochs],
   ['schedule', (run) => run.config.schedule],
   ['warmupFraction', (run) => run.config.warmupFraction],
+  ['warmupTokens', (run) => run.config.warmupTokens],
   ['beta2', (run) => run.config.beta2],
   ['weightDecay', (run) => run.config.weightDecay],
   ['clipNorm', (run) => run.config.clipNorm],

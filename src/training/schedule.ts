@@ -1,16 +1,29 @@
 // The learning rate of every update of a run: a linear warm-up to the peak, then one of four tails. Pure functions of
 // the config, so that both trainers, and any device-side copy, read the same numbers.
-import { steps, type RunConfig } from '../config/run.ts';
+import { batchTokens, steps, type RunConfig } from '../config/run.ts';
 
 /** The settings of a run that its schedule reads. */
 export type ScheduleConfig = Pick<
   RunConfig,
-  'learningRate' | 'schedule' | 'warmupFraction' | 'finalLearningRate' | 'finalFraction' | 'cooldownFraction'
+  | 'learningRate'
+  | 'schedule'
+  | 'warmupFraction'
+  | 'warmupTokens'
+  | 'batchSequences'
+  | 'context'
+  | 'finalLearningRate'
+  | 'finalFraction'
+  | 'cooldownFraction'
 >;
 
-/** Updates spent warming up, of `total`: the fraction rounded, at most all of them. */
+/**
+ * Updates spent warming up, of `total`: `warmupTokens` in whole batches, rounded, at least one; or, where that is 0, the
+ * `warmupFraction` rounded. At most all of them.
+ */
 export function warmupUpdates(config: ScheduleConfig, total: number): number {
-  return Math.min(total, Math.round(config.warmupFraction * total));
+  const { warmupFraction, warmupTokens } = config;
+  const wanted = warmupTokens > 0 ? Math.max(1, Math.round(warmupTokens / batchTokens(config))) : Math.round(warmupFraction * total);
+  return Math.min(total, wanted);
 }
 
 /**
@@ -39,10 +52,34 @@ export function learningRateAt(config: ScheduleConfig, update: number, total: nu
     case 'constant':
       return peak;
     case 'constant and cooldown': {
-      const length = Math.min(total - warmup, Math.round(config.cooldownFraction * total));
+      const length = cooldownUpdates(config, total);
       const into = update - (total - length);
       return into <= 0 ? peak : peak * (1 - Math.sqrt(into / length));
     }
+    default:
+      return config.schedule satisfies never;
+  }
+}
+
+/** Updates of the cooldown of `constant and cooldown`, the last of `total`. */
+function cooldownUpdates(config: ScheduleConfig, total: number): number {
+  return Math.min(total - warmupUpdates(config, total), Math.round(config.cooldownFraction * total));
+}
+
+/**
+ * The leading updates of a run of `total` whose learning rates do not depend on where the run ends, given how many of
+ * them warm up: all of a `constant` run; those before a cooldown and its first, which still takes the peak. 0 for a
+ * cosine, which has them in its warm-up alone.
+ */
+export function openEndedUpdates(config: ScheduleConfig, total: number): number {
+  switch (config.schedule) {
+    case 'constant':
+      return total;
+    case 'constant and cooldown':
+      return Math.min(total, total - cooldownUpdates(config, total) + 1);
+    case 'cosine to fixed':
+    case 'cosine to fraction':
+      return 0;
     default:
       return config.schedule satisfies never;
   }

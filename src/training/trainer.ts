@@ -3,6 +3,7 @@
 import { expertFields, isMixture, type RunConfig } from '../config/run.ts';
 import type { SweepRun } from '../config/sweep.ts';
 import type { Sentence } from '../messages/sentence.ts';
+import { hasTrunkForAnyTokens } from './trunk.ts';
 
 /** What the arithmetic runs on. `cpu` is tfjs's plain JavaScript backend, for tests. */
 export type Backend = 'webgpu' | 'wasm' | 'cpu';
@@ -101,13 +102,16 @@ export interface Trainer {
   dispose(): void;
 }
 
-/** Runs with equal keys can train in one population: same shape, experts, context and data; learning rate, batch, seed and schedule may differ. */
+/**
+ * Runs with equal keys can train in one population: same shape, experts, context and data; learning rate, batch, seed and
+ * schedule may differ. So may the tokens of runs that could begin alike whatever their tokens (see `trunkKey`).
+ */
 export function populationKey(config: RunConfig): string {
   const { shape, context, positions, qkNorm, tiedHead, corpus, tokenizer, vocabulary, dataSeed, validationTokens, tokens } = config;
   return JSON.stringify([
     [shape.layers, shape.width, shape.heads, shape.mlpRatio],
     [context, positions, qkNorm, tiedHead],
     isMixture(config) ? expertFields.map((field) => config[field]) : [],
-    [corpus, tokenizer, vocabulary, dataSeed, validationTokens, tokens],
+    [corpus, tokenizer, vocabulary, dataSeed, validationTokens, hasTrunkForAnyTokens(config) ? 'any' : tokens],
   ]);
 }

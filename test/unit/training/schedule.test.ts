@@ -9,6 +9,9 @@ const base: ScheduleConfig = {
   learningRate: 0.01,
   schedule: 'cosine to fixed',
   warmupFraction: 0.1,
+  warmupTokens: 0,
+  batchSequences: 2,
+  context: 8,
   finalLearningRate: 1e-5,
   finalFraction: 0.1,
   cooldownFraction: 0.2,
@@ -24,6 +27,9 @@ const anySchedule = fc.record({
     'constant and cooldown' as const,
   ),
   warmupFraction: fc.double({ min: 0, max: 0.9, noNaN: true }),
+  warmupTokens: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 2000 })),
+  batchSequences: fc.integer({ min: 1, max: 16 }),
+  context: fc.integer({ min: 1, max: 16 }),
   finalLearningRate: fc.double({ min: 0, max: 1, noNaN: true }),
   finalFraction: fc.double({ min: 0, max: 1, noNaN: true }),
   cooldownFraction: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -36,6 +42,14 @@ describe('warm-up', () => {
     for (let s = 0; s < 10; s++) expect(rates[s]).toBeCloseTo((0.01 * (s + 1)) / 10, 12);
     expect(rates[9]).toBe(0.01);
     expect(rates[10]).toBeLessThan(0.01);
+  });
+
+  it('in tokens takes as many whole batches, however long the run; the share then says nothing', () => {
+    const inTokens = { ...base, warmupTokens: 16 * 7, warmupFraction: 0.9 };
+    for (const total of [7, 8, 100, 12_345]) expect(warmupUpdates(inTokens, total)).toBe(7);
+    expect(warmupUpdates(inTokens, 3)).toBe(3);
+    expect(warmupUpdates({ ...base, warmupTokens: 1 }, 100)).toBe(1);
+    expect(warmupUpdates({ ...base, warmupTokens: 16 * 2.5 + 1 }, 100)).toBe(3);
   });
 
   it('may be absent: the first update then takes the peak', () => {
