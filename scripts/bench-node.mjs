@@ -1,12 +1,12 @@
 // The part of the bench that runs in Node: launches a step, and the bowl at size `minutes` from start to end.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { bundleInto } from './lab-bundle.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const CACHE = join(ROOT, '.cache');
 
 /** Groups by name; each resolves with rows. */
 const groups = {
@@ -41,7 +41,9 @@ const groups = {
 export async function benchInNode({ only, add, failed }) {
   for (const [name, run] of Object.entries(groups)) {
     if (!name.includes(only)) continue;
-    const folder = mkdtempSync(join(tmpdir(), 'bench-'));
+    // Within the repository, where native modules are found.
+    mkdirSync(CACHE, { recursive: true });
+    const folder = mkdtempSync(join(CACHE, 'bench-'));
     try {
       add(await run(folder));
     } catch (error) {
