@@ -1,4 +1,4 @@
-// The part of the bench that runs in Node: launches a step, and the bowl at size `minutes` from start to end.
+// The part of the bench that runs in Node: launches a step and the host's time, a GPU where Dawn finds one, and the bowl at size `minutes` from start to end.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,6 +14,11 @@ const groups = {
     await bundleInto(folder, { node: join(ROOT, 'test/bench/node.ts') });
     const { hostRows } = await import(pathToFileURL(join(folder, 'node.js')).href);
     return hostRows();
+  },
+  async 'node gpu'(folder) {
+    await bundleInto(folder, { gpu: join(ROOT, 'test/bench/gpu-node.ts') });
+    const { gpuRows } = await import(pathToFileURL(join(folder, 'gpu.js')).href);
+    return gpuRows();
   },
   'node bowl'(folder) {
     const began = performance.now();

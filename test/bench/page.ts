@@ -7,15 +7,8 @@ import { matmulShare } from './matmul-rate.ts';
 import { memoryOver } from './memory.ts';
 import { laneGain, peerTimes } from './peer-times.ts';
 import type { BenchRow } from './rows.ts';
-import { shapes, type BenchShape } from './shapes.ts';
+import { SMALLEST } from './shapes.ts';
 import { workersGain } from './workers-gain.ts';
-
-/** L2 d16, micro-batches of 64 tokens: small enough that a GPU is mostly idle with one lane. */
-const SMALLEST: BenchShape = {
-  name: 'L2 d16 B2 T32 V64',
-  model: { ...shapes.small.model, shape: { ...shapes.small.model.shape, width: 16 }, context: 32 },
-  sequences: 2,
-};
 
 /** Groups by name. `emulated`: the adapter is a CPU. */
 const groups: Readonly<Record<string, (emulated: boolean) => Promise<BenchRow[]>>> = {

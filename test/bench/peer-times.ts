@@ -1,7 +1,6 @@
 // The engine beside plain tfjs and jax-js on one backend, every shape in rounds that all peers share.
 import * as tf from '@tensorflow/tfjs-core';
 import { startPopulation, type ExecutorFactory } from './engine.ts';
-import { jax } from './peers/jax.ts';
 import { plainTfjs } from './peers/plain-tfjs.ts';
 import { atLeast, shown, type BenchRow } from './rows.ts';
 import { shapes, type BenchShape, type Peer } from './shapes.ts';
@@ -18,7 +17,7 @@ export interface Comparison {
 }
 
 /** What is compared on each backend. */
-export const comparisons: Readonly<Record<'webgpu' | 'wasm', readonly Comparison[]>> = {
+const comparisons: Readonly<Record<'webgpu' | 'wasm', readonly Comparison[]>> = {
   webgpu: [
     { shape: shapes.small, plainTarget: 25, jaxTarget: 6, steps: [10, 1, 2] },
     { shape: shapes.middle, plainTarget: 18, jaxTarget: undefined, steps: [4, 1, 1] },
@@ -38,15 +37,24 @@ const timed = (name: string, peer: Peer, steps: number): Timed & { dispose(): vo
   dispose: () => peer.dispose(),
 });
 
-/** Rows of one backend. `name` of the engine's device goes into the rows' names. */
-export async function peerTimes(backend: 'webgpu' | 'wasm', create: ExecutorFactory, rounds: number): Promise<BenchRow[]> {
+/** Rows of one backend. jax-js needs a browser, or a later Node than others do. */
+export async function peerTimes(
+  backend: 'webgpu' | 'wasm',
+  create: ExecutorFactory,
+  rounds: number,
+  { withJax = true }: { readonly withJax?: boolean } = {},
+): Promise<BenchRow[]> {
   const rows: BenchRow[] = [];
-  for (const { shape, plainTarget, jaxTarget, steps } of comparisons[backend]) {
+  for (const { shape, plainTarget, steps, ...targets } of comparisons[backend]) {
+    const jaxTarget = withJax ? targets.jaxTarget : undefined;
     await tf.setBackend(backend);
     const engine = await startPopulation('engine', shape, 1, steps[0], create);
     const plain = timed('plain tfjs', plainTfjs(shape), steps[1]);
     const others = [plain];
-    if (jaxTarget !== undefined) others.push(timed('jax-js', await jax(shape, backend), steps[2]));
+    if (jaxTarget !== undefined) {
+      const { jax } = await import('./peers/jax.ts');
+      others.push(timed('jax-js', await jax(shape, backend), steps[2]));
+    }
     const times = await sideBySide([engine, ...others], rounds);
     rows.push(
       atLeast(

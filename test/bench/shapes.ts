@@ -22,6 +22,9 @@ export const shapes = {
   long: shape(6, 128, 4, 16, 256, 512),
 } as const;
 
+/** L2 d16, micro-batches of 64 tokens: small enough that a GPU is mostly idle with one lane. */
+export const SMALLEST: BenchShape = shape(2, 16, 2, 2, 32, 64);
+
 /** The same tokens for every peer: `sequences` windows of `context + 1` ids from a fixed generator. */
 export function benchTokens({ model, sequences }: BenchShape): { tokens: Int32Array; targets: Int32Array } {
   const rows = sequences * model.context;
