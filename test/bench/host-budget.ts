@@ -18,7 +18,8 @@ const ROUNDS = 7;
 
 /** Milliseconds of the host for one step of `lanes` lanes: the median over rounds, and text with all of them. */
 async function hostTime(lanes: number): Promise<{ readonly milliseconds: number; readonly text: string }> {
-  const { device, calls, close } = await openNullDevice(lanes);
+  const nothing = await openNullDevice(lanes);
+  const { device, calls } = nothing;
   try {
     const create = (...[plans, settings, tokens]: Parameters<Parameters<typeof startPopulation>[4]>) =>
       createWebGpuExecutor(plans, settings, tokens, device);
@@ -38,7 +39,7 @@ async function hostTime(lanes: number): Promise<{ readonly milliseconds: number;
       text: `${times.map((time) => time.toFixed(3)).join(', ')} ms; ${perSubmit.toFixed(0)} steps a submission`,
     };
   } finally {
-    close();
+    nothing.close();
   }
 }
 

@@ -1,4 +1,5 @@
 // The executor for GPUs: lanes side by side in the z axis of every dispatch, several micro-steps in every submission.
+import type { Launch } from '../launches.ts';
 import type { Executor, LaneLosses, LaneSettings, LaneState, Plans, TokenSource } from '../executor.ts';
 import { DeviceWatch, PATIENCE } from './device.ts';
 import { GpuLane } from './lane.ts';
@@ -10,10 +11,15 @@ import { SCRATCH } from './step-kernels.ts';
 
 const WORD = 4;
 
+/** What does well everywhere. */
+const USUAL: Choices = { tile: { kind: 'direct', rows: 4, columns: 4, threads: 64 } };
+
 /** What may differ from executor to executor. */
 export interface WebGpuOptions {
   /** Milliseconds for which the device may be silent before it is given up, and destroyed. */
   readonly patience?: number;
+  /** How each launch with a matrix product in it is cut up. */
+  readonly choices?: (launch: Launch) => Choices;
 }
 
 /**
@@ -25,7 +31,7 @@ export async function createWebGpuExecutor(
   lanes: readonly LaneSettings[],
   tokens: TokenSource,
   device: GPUDevice,
-  { patience = PATIENCE }: WebGpuOptions = {},
+  { patience = PATIENCE, choices = () => USUAL }: WebGpuOptions = {},
 ): Promise<Executor> {
   const { training, evaluation } = plans;
   if (tokens.training.length <= training.context) throw new Error('The training text is shorter than one window.');
@@ -36,8 +42,7 @@ export async function createWebGpuExecutor(
     training: { start: 0, windows: Math.floor((tokens.training.length - 1) / sampleOf(training).context), dataSeed },
     validation: { start: sizes.validationStart, windows: Math.floor(tokens.validation.length / (evaluation.context + 1)), dataSeed },
   };
-  const choices: Choices = { tile: { kind: 'direct', rows: 4, columns: 4, threads: 64 } };
-  const drafts = draft(plans, sizes, texts, () => choices);
+  const drafts = draft(plans, sizes, texts, choices);
   const memory = await allocate(device, plans, lanes, tokens, uniformsOf(drafts));
   try {
     const programs = await bindPrograms(device, drafts, memory);
