@@ -77,6 +77,9 @@ const MOST_TABULATED = 5000;
 /** A memory −1/log λ whose interval spans more than this factor is not identified. */
 const LARGEST_DOUBT = 30;
 
+/** Annealing that takes off less than this share of every loss has no effect. */
+const LEAST_EFFECT = 1e-6;
+
 /** A floor below this share of the lowest loss is no floor. */
 const LEAST_FLOOR_SHARE = 1e-3;
 
@@ -105,7 +108,10 @@ export function fitAnnealing(curves: readonly AnnealingCurve[], options: Anneali
   const whole = annealingProblem(usable, lambda);
   const solved = solveAnnealing(whole, thinned(usable, lambda, whole), range, objective);
   if (solved === undefined) return refuse({ status: 'not identified', message: annealingSentence.noPositiveTerms });
-  if (solved.status === 'not converged') return refuse({ status: 'not converged', message: sentences.notConverged });
+  const constants = whole.constants(solved.parameters);
+  const effective = annealingShare(constants, usable, whole) > LEAST_EFFECT;
+  // Without an effect λ has no optimum, and the search no end: that is the finding, not the search.
+  if (effective && solved.status === 'not converged') return refuse({ status: 'not converged', message: sentences.notConverged });
   const found = {
     used: rows,
     left,
@@ -116,8 +122,7 @@ export function fitAnnealing(curves: readonly AnnealingCurve[], options: Anneali
       ...(objective.name === 'huber' ? { delta: objective.delta } : {}),
     },
   };
-  const constants = whole.constants(solved.parameters);
-  const bound = boundOf(constants, whole, range);
+  const bound = effective ? boundOf(constants, whole, range) : annealingSentence.noEffect;
   if (bound !== undefined)
     return { ...common, ...nothing, ...found, status: 'bound hit', message: bound, parameters: {}, bootstrap: undefined };
 
@@ -258,11 +263,16 @@ function thinned(
   );
 }
 
+/** The largest share of a loss that annealing took off it. */
+function annealingShare({ C, lambda }: AnnealingConstants, curves: readonly CurvePoints[], problem: AnnealingProblem): number {
+  const areas = curves.flatMap(({ rates, steps }) => [...annealingArea(rates, steps, lambda).area]);
+  return areas.reduce((most, area, i) => Math.max(most, (C * area) / problem.losses[i]), 0);
+}
+
 function boundOf(constants: AnnealingConstants, problem: AnnealingProblem, range: AnnealingFit['lambdaRange']): Sentence | undefined {
-  const { L0, alpha, C, lambda } = constants;
+  const { L0, alpha, lambda } = constants;
   const lowest = problem.losses.reduce((least, loss) => Math.min(least, loss), Infinity);
   const [low, high] = ALPHA_BOUNDS;
-  if (C <= 0) return annealingSentence.noEffect;
   if (L0 < LEAST_FLOOR_SHARE * lowest) return lossSentence.noFloor;
   if (alpha <= low) return sentences.boundHit('alpha', low);
   if (alpha >= high) return sentences.boundHit('alpha', high);
