@@ -1,10 +1,11 @@
 // What to add to a sweep when optima lie on the edge of its grid: the missing rows and columns, as more grids.
-import { runFields, type RunConfig, type RunInput } from '../config/run.ts';
-import { canonicalJson, parseRun } from '../config/parse.ts';
+import { parseRun } from '../config/parse.ts';
+import type { RunConfig } from '../config/run.ts';
 import type { Grid, SweepConfig } from '../config/sweep.ts';
 import type { GridSide } from '../laws/bowl-window.ts';
 import type { RunRecord } from '../sweep/record.ts';
 import type { LandscapeAnalysis } from './landscapes.ts';
+import { differencesFrom } from './tuning.ts';
 
 /** Rows or columns added on a side at a time. */
 const ADDED = 2;
@@ -41,7 +42,7 @@ function gridsFor(edges: readonly GridSide[], configs: readonly RunConfig[], bas
   ]
     .map(Math.round)
     .filter((batch, index, all) => batch >= 1 && batch <= largest && !batches.includes(batch) && all.indexOf(batch) === index);
-  const set = differences(configs[0], base);
+  const set = differencesFrom(base, configs[0], ['learningRate', 'batchSequences', 'seed']);
   const grids: Grid[] = [];
   if (newRates.length > 0)
     grids.push({ set, axes: { learningRate: sorted(newRates), batchSequences: sorted([...batches, ...newBatches]), seed: seeds } });
@@ -54,13 +55,6 @@ function beyond(values: readonly number[], direction: 1 | -1): number[] {
   const [end, inner] = direction < 0 ? [values[0], values[1]] : [values.at(-1)!, values.at(-2)];
   const ratio = inner === undefined ? (direction < 0 ? 0.5 : 2) : end / inner;
   return Array.from({ length: ADDED }, (_, i) => end * ratio ** (i + 1));
-}
-
-/** Settings in which a landscape's runs differ from the base, all but those the grid varies. */
-function differences(config: RunConfig, base: RunConfig): RunInput {
-  const varied = ['learningRate', 'batchSequences', 'seed'];
-  const fields = runFields.filter((field) => !varied.includes(field) && canonicalJson(config[field]) !== canonicalJson(base[field]));
-  return Object.fromEntries(fields.map((field) => [field, config[field]]));
 }
 
 function sorted(values: readonly number[]): number[] {

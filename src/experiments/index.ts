@@ -2,9 +2,10 @@
 import { InputError } from '../messages/sentence.ts';
 import { bowl } from './bowl.ts';
 import type { Experiment } from './experiment.ts';
+import { lossLaws } from './loss-laws.ts';
 
 /** Every experiment, in the order in which they are offered; the page opens on the first. */
-export const experiments: readonly Experiment[] = [bowl];
+export const experiments: readonly Experiment[] = [bowl, lossLaws];
 
 /** The experiment of an id. @throws InputError when there is none */
 export function experimentOf(id: string): Experiment {
