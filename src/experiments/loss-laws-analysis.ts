@@ -65,8 +65,7 @@ function analyseText(records: readonly RunRecord[], options: AnalysisOptions): T
   const all = tunedCells(table.rows, used);
   const cells = bestBatches(all);
   const bootstrap = { resamples, seed };
-  const cost = (cell: TunedCell): number =>
-    minimumCompute(cell.C, cell.B, criticalBatch(PUBLISHED_CRITICAL_BATCH, cell.loss));
+  const cost = (cell: TunedCell): number => minimumCompute(cell.C, cell.B, criticalBatch(PUBLISHED_CRITICAL_BATCH, cell.loss));
   const point = (cell: TunedCell, x: number): AxisPoint => ({
     x,
     loss: cell.loss,

@@ -4,7 +4,16 @@ import { exponentsOf, type PublishedExponent } from '../laws/published-exponents
 import type { Estimate } from '../laws/fit.ts';
 import type { Sentence } from '../messages/sentence.ts';
 import { fall, lawOf, type AxisLaw } from './axis-law.ts';
-import { same, type Figure, type FigureLine, type FigurePoint, type LadderFigure, type LadderRung, type PlotFigure, type TableFigure } from './figure.ts';
+import {
+  same,
+  type Figure,
+  type FigureLine,
+  type FigurePoint,
+  type LadderFigure,
+  type LadderRung,
+  type PlotFigure,
+  type TableFigure,
+} from './figure.ts';
 import type { LossLawsAnalysis, TextLaws } from './loss-laws-analysis.ts';
 
 type Axis = 'N' | 'D' | 'C';

@@ -9,9 +9,7 @@ import type { LossLawsAnalysis, TextLaws } from './loss-laws-analysis.ts';
 const symbols = { N: 'α_N', D: 'α_D', C: 'α_C' } as const;
 
 const range = ({ value, low, high }: Estimate): string =>
-  Number.isFinite(low) && Number.isFinite(high)
-    ? `${shortNumber(value)} (${shortNumber(low)} … ${shortNumber(high)})`
-    : shortNumber(value);
+  Number.isFinite(low) && Number.isFinite(high) ? `${shortNumber(value)} (${shortNumber(low)} … ${shortNumber(high)})` : shortNumber(value);
 
 /** A curvature counts when its interval excludes zero and it changes the slope over the range of x by this share of the slope. */
 const NOTABLE_BEND = 0.25;
