@@ -95,7 +95,7 @@ export interface Linear<P = Operand> {
 
 /**
  * dx = dOut · weightᵀ, times gelu′(preactivation [rows, inputs]) elementwise when that is read (the backward pass of
- * the GELU that made x); dWeight = xᵀ · dOut (`transposed`: weight and dWeight are [outputs, inputs],
+ * the GELU that made x: x = gelu(preactivation), and an executor may take the derivative from either); dWeight = xᵀ · dOut (`transposed`: weight and dWeight are [outputs, inputs],
  * dx = dOut · weight, dWeight = dOutᵀ · x); dBias[c] = Σ over rows of dOut.
  * gelu′(u) = s + u·s·(1 − s)·1.5957691216057308·(1 + 3·0.044715·u²), s = σ(1.5957691216057308·(u + 0.044715·u³)).
  */

@@ -71,14 +71,15 @@ export function geluForward(x: usize, addend: usize, out: usize, size: u32): voi
   }
 }
 
-/** gradient[i] ← gradient[i]·gelu′(x[i]). */
-export function geluBackward(x: usize, gradient: usize, size: u32): void {
+/** gradient[i] ← gradient[i]·gelu′(x[i]), where y[i] = gelu(x[i]) is known. */
+export function geluBackward(x: usize, y: usize, gradient: usize, size: u32): void {
   let left: i32 = size;
   for (; left > 0; left -= 4) {
-    const y = f32x4.mul(v128.load(gradient), geluDerivative(v128.load(x)));
-    if (left >= 4) v128.store(gradient, y);
-    else storeFirst(gradient, y, left);
+    const product = f32x4.mul(v128.load(gradient), geluDerivative(v128.load(x), v128.load(y)));
+    if (left >= 4) v128.store(gradient, product);
+    else storeFirst(gradient, product, left);
     x += 16;
+    y += 16;
     gradient += 16;
   }
 }

@@ -1,7 +1,7 @@
 // Operations of two numbers, numbered as in `binaryOperations` (src/plan/launches.ts), and the choice between two, over
 // operands with strides. How an operation walks is written in a layout of 32-bit words: the lengths of six axes, then
 // six strides in bytes for each operand.
-import { geluDerivative, storeFirst } from './vector';
+import { gelu, geluDerivative, storeFirst } from './vector';
 
 // Words of a layout.
 const FIRST: usize = 24;
@@ -122,7 +122,7 @@ function apply(operation: u32, a: v128, b: v128): v128 {
     case 15: return v128.and(one, f32x4.ge(a, b));
     case 16: return v128.and(one, v128.and(f32x4.ne(a, zero), f32x4.ne(b, zero)));
     case 17: return v128.and(one, v128.or(f32x4.ne(a, zero), f32x4.ne(b, zero)));
-    case 18: return f32x4.mul(geluDerivative(a), b);
+    case 18: return f32x4.mul(geluDerivative(a, gelu(a)), b);
     default: return a;
   }
 }

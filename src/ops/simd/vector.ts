@@ -99,14 +99,18 @@ export function gelu(u: v128): v128 {
   return f32x4.mul(u, geluShare(f32x4.mul(u, inner)));
 }
 
-/** The derivative of {@link gelu}. */
+/** Nearer to 0 than this, σ of a GELU is ½ to single precision, and y/u no longer says so. */
+const NO_INPUT: f32 = 1e-9;
+
+/**
+ * The derivative of {@link gelu} at u, from y = gelu(u): s + y·(1 − s)·slope with s = σ(…) = y/u, which spares the
+ * exponential.
+ */
 // @ts-ignore: decorator
 @inline
-export function geluDerivative(u: v128): v128 {
-  const one = f32x4.splat(1.0);
-  const square = f32x4.mul(u, u);
-  const inner = madd(square, f32x4.splat(-0.07135481283), f32x4.splat(-1.5957691216));
-  const s = geluShare(f32x4.mul(u, inner));
-  const slope = madd(square, f32x4.splat(0.21406443848), f32x4.splat(1.5957691216));
-  return madd(f32x4.mul(f32x4.mul(u, slope), f32x4.sub(one, s)), s, s);
+export function geluDerivative(u: v128, y: v128): v128 {
+  const none = f32x4.lt(f32x4.abs(u), f32x4.splat(NO_INPUT));
+  const s = v128.bitselect(f32x4.splat(0.5), f32x4.div(y, u), none);
+  const slope = madd(f32x4.mul(u, u), f32x4.splat(0.21406443848), f32x4.splat(1.5957691216));
+  return madd(f32x4.mul(y, slope), f32x4.sub(f32x4.splat(1.0), s), s);
 }

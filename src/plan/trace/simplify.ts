@@ -169,7 +169,7 @@ function countReads(graph: Graph): Map<Value, number> {
   return counts;
 }
 
-/** dx of a linear map, read by a GELU's gradient alone: the map's launch does both. */
+/** dx of a linear map whose input is that GELU's output itself, read by its gradient alone: the map's launch does both. */
 function joinGelu(graph: Graph): Graph {
   const counts = countReads(graph);
   const nodes = [...graph.nodes];
@@ -180,6 +180,15 @@ function joinGelu(graph: Graph): Graph {
     const at = nodes.findIndex((other) => other.kind === 'linearGradient' && other.writes.dx === dOut);
     const maker = nodes[at];
     if (maker?.kind !== 'linearGradient' || maker.reads.preactivation || counts.get(dOut) !== 1) continue;
+    const madeInput = nodes.some(
+      (other) =>
+        other.kind === 'linear' &&
+        other.gelu &&
+        !other.reads.residual &&
+        other.writes.preactivation === preactivation &&
+        other.writes.out === maker.reads.x,
+    );
+    if (!madeInput) continue;
     nodes[at] = { ...maker, reads: { ...maker.reads, preactivation }, writes: { ...maker.writes, dx: node.writes.out } };
     dropped.add(node);
   }

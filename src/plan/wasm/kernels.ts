@@ -10,7 +10,7 @@ export interface Kernels {
   ): void;
   columnSums(x: number, line: number, rows: number, columns: number, out: number): void;
   geluForward(x: number, addend: number, out: number, size: number): void;
-  geluBackward(x: number, gradient: number, size: number): void;
+  geluBackward(x: number, y: number, gradient: number, size: number): void;
   norm(x: number, gain: number, bias: number, out: number, statistics: number, rows: number, width: number): void;
   normGradient(
     dOut: number, x: number, statistics: number, gain: number, residual: number, dx: number, dGain: number, dBias: number,

@@ -93,14 +93,14 @@ function linearGradient(launch: LinearGradient, { kernels, scratch, address }: P
   const [dOut, x, weight] = [address(reads.dOut), address(reads.x), address(reads.weight)];
   const [dx, dWeight] = [address(writes.dx), address(writes.dWeight)];
   const before = reads.preactivation ? address(reads.preactivation) : 0;
-  const toInputs = pieces(rows, ROW_BLOCK, (2 * outputs + (before ? 30 : 0)) * inputs, (from, size) => {
+  const toInputs = pieces(rows, ROW_BLOCK, (2 * outputs + (before ? 8 : 0)) * inputs, (from, size) => {
     const start = 4 * from * inputs;
     // prettier-ignore
     kernels.matmul(
       dOut + 4 * from * outputs, 4 * outputs, 0, weight, 4 * (transposed ? inputs : outputs), +!transposed, dx + start, 4 * inputs,
       size, outputs, inputs, 0, 0, scratch,
     );
-    if (before) kernels.geluBackward(before + start, dx + start, size * inputs);
+    if (before) kernels.geluBackward(before + start, x + start, dx + start, size * inputs);
   });
   // dWeight [lines, columns] = leftᵀ · right.
   const [left, lines, right, columns] = transposed ? [dOut, outputs, x, inputs] : [x, inputs, dOut, outputs];

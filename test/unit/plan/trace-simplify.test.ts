@@ -179,6 +179,14 @@ describe("GELU's gradient", () => {
     expectParity(step);
   });
 
+  it('stays by itself where the next map reads something else than its output', () => {
+    const step = network([matrix, matrix], (x, [up, down]) => map(tf.mul(map(x, up, { gelu: true }), 1), down));
+    const doubled = network([matrix, matrix], (x, [up, down]) => map(tf.add(map(x, up, { gelu: true }), 3), down));
+    expect(launchesOf(traceTraining(doubled), 'linearGradient').filter(({ reads }) => reads.preactivation)).toEqual([]);
+    expectParity(step);
+    expectParity(doubled);
+  });
+
   it('needs no preactivation where nothing is differentiated', () => {
     const plan = traceEvaluation(network([matrix, matrix], (x, [up, down]) => map(map(x, up, { gelu: true }), down)));
     expect(launchesOf(plan, 'linear').filter(({ writes }) => writes.preactivation)).toEqual([]);
