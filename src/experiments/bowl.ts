@@ -1,20 +1,15 @@
 // The bowl: loss over learning rate and batch at several model sizes; whether it is convex near its minimum, and how
 // the best learning rate moves with size. After Step Law (Li et al., arXiv 2503.04715), at a scale a browser can train.
 import type { Axes, SweepConfig } from '../config/sweep.ts';
-import type { RunInput, Shape } from '../config/run.ts';
+import type { RunInput } from '../config/run.ts';
 import type { Estimate } from '../laws/fit.ts';
 import { shortNumber } from '../laws/sentences.ts';
 import type { Sentence } from '../messages/sentence.ts';
 import type { AnalysisOptions, Experiment, ExperimentSize, Verdict } from './experiment.ts';
 import { same, type TableFigure } from './figure.ts';
+import { powersOfTwo, seeds, shape } from './grid-axes.ts';
 import { analyseLandscapes, type LandscapeAnalysis } from './landscapes.ts';
-
-const shape = (layers: number, width: number, heads: number): Shape => ({ layers, width, heads, mlpRatio: 4 });
-
-/** 2^from, 2^(from + 1), … 2^to. */
-const octaves = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => 2 ** (from + i));
-
-const seeds = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+import { minimaTable } from './minima-table.ts';
 
 /** Batches are in sequences of the context; small ones, because the best batch of a short run is a few hundred tokens at most. */
 const grids: Readonly<Record<ExperimentSize, { readonly base: RunInput; readonly axes: Axes }>> = {
@@ -34,7 +29,7 @@ const grids: Readonly<Record<ExperimentSize, { readonly base: RunInput; readonly
     axes: {
       // Non-embedding parameters 752, 3,792 and 16,848: each more than four times the one before.
       shape: [{ ...shape(1, 8, 1), mlpRatio: 3 }, shape(2, 12, 2), { ...shape(2, 24, 2), mlpRatio: 5 }],
-      learningRate: octaves(-9, -3),
+      learningRate: powersOfTwo(-9, -3),
       // Seven octaves in five steps: along the valley (a higher learning rate goes with a larger batch) a narrower grid is
       // flatter than the noise of a seed.
       batchSequences: [1, 4, 12, 40, 128],
@@ -45,8 +40,8 @@ const grids: Readonly<Record<ExperimentSize, { readonly base: RunInput; readonly
     base: { corpus: 'sotu', context: 64, tokens: 1_638_400 },
     axes: {
       shape: [shape(2, 16, 2), shape(2, 32, 2), shape(2, 64, 4), shape(2, 128, 4)],
-      learningRate: octaves(-10, -4),
-      batchSequences: octaves(0, 5),
+      learningRate: powersOfTwo(-10, -4),
+      batchSequences: powersOfTwo(0, 5),
       seed: seeds(2),
     },
   },
@@ -55,8 +50,8 @@ const grids: Readonly<Record<ExperimentSize, { readonly base: RunInput; readonly
     axes: {
       shape: [shape(2, 16, 2), shape(2, 32, 2), shape(2, 64, 4), shape(2, 128, 4)],
       tokens: [409_600, 1_638_400, 6_553_600],
-      learningRate: octaves(-11, -4),
-      batchSequences: octaves(0, 6),
+      learningRate: powersOfTwo(-11, -4),
+      batchSequences: powersOfTwo(0, 6),
       seed: seeds(3),
     },
   },
@@ -131,31 +126,6 @@ function verdict(analysis: LandscapeAnalysis): Verdict {
     );
   if (2 * convex.length <= fitted.length) return say('not shown here', end(', but too few landscapes are convex.', '，但为凸的曲面太少。'));
   return say('shown', end(': it falls.', '：它在下降。'));
-}
-
-/** Where each bowl has its minimum, or why it has none. */
-function minima({ landscapes }: LandscapeAnalysis): TableFigure {
-  return {
-    kind: 'table',
-    id: 'minima',
-    title: { en: 'Minima of the fitted bowls', zh: '拟合的碗的最低点' },
-    caption: {
-      en: 'With 95 % intervals; batches in tokens, losses in nats per token.',
-      zh: '带 95 % 区间；批大小以词元计，损失以奈特每词元计。',
-    },
-    columns: [
-      same('N'),
-      same('D'),
-      { en: 'best learning rate', zh: '最佳学习率' },
-      { en: 'best batch', zh: '最佳批大小' },
-      { en: 'loss', zh: '损失' },
-      { en: 'what the fit says', zh: '拟合结论' },
-    ],
-    rows: landscapes.map(({ N, D, bowl: { status, parameters, message } }) => {
-      const found = status === 'converged' ? parameters : {};
-      return [N, D, found.lr, found.B, found.loss, message];
-    }),
-  };
 }
 
 /** The two laws through the minima, in their own words. */
@@ -236,5 +206,5 @@ export const bowl: Experiment<LandscapeAnalysis> = {
   sizes: { smoke: sweepOf('smoke'), minutes: sweepOf('minutes'), lesson: sweepOf('lesson'), hours: sweepOf('hours') },
   analyse: (records, options?: AnalysisOptions) => analyseLandscapes(records, options),
   verdict,
-  figures: (analysis) => [minima(analysis), curvatures(analysis), lawsOf(analysis)],
+  figures: (analysis) => [minimaTable(analysis), curvatures(analysis), lawsOf(analysis)],
 };

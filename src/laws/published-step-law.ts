@@ -1,6 +1,7 @@
 // Published laws for the best learning rate and batch, drawn beside fitted ones as reference lines. Every constant
 // stands here once, with where it is printed.
 import type { Sentence } from '../messages/sentence.ts';
+import type { Estimate } from './fit.ts';
 
 /** Which count of parameters a law was fitted with. */
 export type ParameterCount = 'nonEmbedding' | 'flopsPerToken/6' | 'not stated';
@@ -67,5 +68,33 @@ export const publishedOptima: readonly PublishedOptimum[] = [
     fittedOn: { en: '5 to 901 million parameters, embedding included', zh: '500 万至 9.01 亿参数，含嵌入' },
     lr: (N) => 3.7 * N ** -0.36,
     B: (N) => 0.7576 * N ** 0.703,
+  },
+];
+
+/** Exponents of a published law, with intervals where the source gives what they can be had from. */
+export interface PublishedExponents {
+  readonly id: 'step-law' | 'tiny-step-law';
+  readonly label: Sentence;
+  readonly citation: string;
+  readonly exponents: Readonly<Partial<Record<'lr.N' | 'lr.D' | 'batch.D' | 'batch.N', Estimate | { readonly value: number }>>>;
+}
+
+/** Exponents of Step Law and of its refit below 59 million parameters. */
+export const publishedExponents: readonly PublishedExponents[] = [
+  {
+    id: 'step-law',
+    label: { en: 'Step Law', zh: 'Step Law' },
+    citation: 'arXiv 2503.04715; intervals: 2.5–97.5 percentiles of the 1,000 coefficient sets released at github.com/step-law/steplaw',
+    exponents: {
+      'lr.N': { value: -0.713, low: -0.7744, high: -0.6554 },
+      'lr.D': { value: 0.307, low: 0.2712, high: 0.3451 },
+      'batch.D': { value: 0.571, low: 0.534, high: 0.6055 },
+    },
+  },
+  {
+    id: 'tiny-step-law',
+    label: { en: 'Step Law below 59 million parameters', zh: '5900 万参数以下的 Step Law' },
+    citation: 'arXiv 2609.27581, abstract',
+    exponents: { 'lr.N': { value: -0.508 }, 'lr.D': { value: 0.238 }, 'batch.D': { value: 0.931 } },
   },
 ];

@@ -1,4 +1,5 @@
 // Records whose losses come from a landscape that is known.
+import type { RunConfig } from '../../../src/config/run.ts';
 import { expandSweep, parseSweep, type SweepConfig } from '../../../src/config/sweep.ts';
 import { createRandom } from '../../../src/laws/random.ts';
 import { toRecord, type RunRecord } from '../../../src/sweep/record.ts';
@@ -41,7 +42,7 @@ export function plantedSweep(
 /** Every run of a sweep as a record. `bowl` may return undefined: the run diverged. */
 export function plantedRecords(
   sweep: SweepConfig,
-  bowl: (size: PlantedSize, lr: number, B: number) => PlantedBowl | undefined,
+  bowl: (size: PlantedSize, lr: number, B: number, config: RunConfig) => PlantedBowl | undefined,
   noise: number,
   seed = 1,
 ): RunRecord[] {
@@ -56,7 +57,7 @@ export function plantedRecords(
       validation: [],
       seconds: 1,
     });
-    const truth = bowl({ N: record.N.nonEmbedding, D: record.D }, record.lr, record.B);
+    const truth = bowl({ N: record.N.nonEmbedding, D: record.D }, record.lr, record.B, record.config);
     if (truth === undefined)
       return { ...record, status: 'diverged' as const, finalLoss: null, smoothedTrainLoss: null, reason: { en: 'diverged', zh: '发散' } };
     const loss = plantedLoss(truth, record.lr, record.B) + noise * random.normal();
