@@ -49,14 +49,14 @@ export interface EmbeddingGradientParts {
   readonly vocabulary: number;
 }
 
-/** Rows that an invocation looks through at a time, and those of a workgroup. */
-const LOOKED = 16;
+/** Rows that an invocation looks through at a time, one bit for each, and those of a workgroup. */
+const LOOKED = 32;
 const CHUNK = THREADS * LOOKED;
 
 /**
  * For every token of the vocabulary a workgroup (or several, where the model is wide): its invocations look through the
- * rows, list those of that token in order, then share them out and add them up. Positions are added up by workgroups of
- * their own.
+ * rows and mark those of that token, then share the marks out and add the marked rows up. Positions are added up by
+ * workgroups of their own.
  */
 export function embeddingGradientKernel(parts: EmbeddingGradientParts, strides: Strides): Kernel {
   const { reads, writes, rows, width, context, vocabulary } = parts;
@@ -71,17 +71,20 @@ export function embeddingGradientKernel(parts: EmbeddingGradientParts, strides: 
 let token = i32(group / launch.blocks); let c = 4u * ((group % launch.blocks) * ${across}u + li % ${across}u);
 var sum = vec4f();
 for (var chunk = 0u; chunk < launch.rows; chunk += ${CHUNK}u) {
-let begin = chunk + li * ${LOOKED}u; let end = min(begin + ${LOOKED}u, launch.rows);
-var found = 0u;
-for (var row = begin; row < end; row++) { found += select(0u, 1u, tokens1(tokensAt + row) == token); }
-counts[li] = found;
-workgroupBarrier();
-var place = 0u; var total = 0u;
-for (var n = 0u; n < ${THREADS}u; n++) { place += select(0u, counts[n], n < li); total += counts[n]; }
-if (found > 0u) { for (var row = begin; row < end; row++) { if (tokens1(tokensAt + row) == token) { listed[place] = row; place++; } } }
+var mark = 0u; var bit = 1u;
+for (var row = chunk + li; row < min(chunk + ${CHUNK}u, launch.rows); row += ${THREADS}u) {
+mark |= select(0u, bit, tokens1(tokensAt + row) == token); bit <<= 1u;
+}
+marks[li] = mark;
 workgroupBarrier();
 if (c < launch.width) {
-for (var n = li / ${across}u; n < total; n += ${THREADS / across}u) { sum += ${load('dOut', 'dOutAt + listed[n] * launch.width + c', 'c')}; } }
+for (var n = li / ${across}u; n < ${THREADS}u; n += ${THREADS / across}u) {
+var left = marks[n];
+while (left != 0u) {
+let row = chunk + n + ${THREADS}u * firstTrailingBit(left);
+sum += ${load('dOut', 'dOutAt + row * launch.width + c', 'c')};
+left &= left - 1u;
+} } }
 workgroupBarrier();
 }
 sums[li] = sum;
@@ -105,7 +108,7 @@ ${store('dPositions', 'dPositionsAt + place * launch.width + c', 'c', 'sum')}
       threads: THREADS,
       groups: ofTable + (writes.dPositions ? Math.ceil((context * quarters) / THREADS) : 0),
       sizes: { rows, width, quarters, context, blocks, ofTable },
-      declarations: `var<workgroup> counts: array<u32, ${THREADS}>; var<workgroup> listed: array<u32, ${CHUNK}>; var<workgroup> sums: array<vec4f, ${THREADS}>;`,
+      declarations: `var<workgroup> marks: array<u32, ${THREADS}>; var<workgroup> sums: array<vec4f, ${THREADS}>;`,
       body: writes.dPositions ? `if (group < launch.ofTable) ${table} else ${positions}` : table,
     },
     strides,
