@@ -1,5 +1,5 @@
-// WGSL of causal attention and of its gradient. An invocation has one query (or key) of one head and goes through the
-// keys (or queries) with running sums, so that no matrix of scores is kept (Dao et al., "FlashAttention", 2022).
+// WGSL of causal attention and of its gradient. An invocation has a query or two (or keys) of one head and goes through
+// the keys (or queries) with running sums, so that no matrix of scores is kept (Dao et al., "FlashAttention", 2022).
 import { kernel, type Kernel, type Place, type Strides } from '../wgsl/kernel.ts';
 import { rowAccess, type RowAccess } from '../wgsl/rows.ts';
 
@@ -28,25 +28,35 @@ const BLOCK = 4;
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
+/** Heads up to this width leave room in the registers for two queries, which then share what is read of the keys. */
+const TWO_FIT = 32;
+
 /** What both passes have in common. */
 function common({ sequences, context, heads, headWidth }: AttentionSizes) {
   const vectors = headWidth % 4 === 0;
   const quarters = range(Math.ceil(headWidth / 4));
+  const own = range(headWidth <= TWO_FIT ? 2 : 1);
   let threads = 16;
-  while (threads < 64 && threads < context) threads *= 2;
-  const blocks = Math.ceil(context / threads);
+  while (threads < 64 && threads * own.length < context) threads *= 2;
+  const blocks = Math.ceil(context / (threads * own.length));
   const width = heads * headWidth;
   return {
     vectors,
     quarters,
+    /** Queries, or keys, of an invocation. */
+    own,
     threads,
     blocks,
     pairs: sequences * heads,
     numbers: { sizes: { context, heads, headWidth, width, blocks, pairs: sequences * heads }, floats: { scale: 1 / Math.sqrt(headWidth) } },
     access: rowAccess(vectors, 'launch.headWidth'),
-    /** Which sequence and head a workgroup has, and which queries or keys; `block` is an expression. */
+    /**
+     * Which sequence and head a workgroup has, and which queries or keys; `block` is an expression. An invocation has
+     * those at i0 and behind it; past the end it has the last once more (at0 …), and nothing of it is stored.
+     */
     place: (block: string, pair: string): string => `let pair = ${pair}; let head = pair % launch.heads; let sequence = pair / launch.heads;
-let i = (${block}) * ${threads}u + li; let live = i < launch.context;
+let i0 = ((${block}) * ${threads}u + li) * ${own.length}u; let last = min(i0 + ${own.length - 1}u, launch.context - 1u);
+${own.map((p) => `let at${p} = min(i0 + ${p}u, launch.context - 1u);`).join(' ')}
 let firstRow = sequence * launch.context; let qkvBegin = firstRow * 3u * launch.width + head * launch.headWidth;`,
   };
 }
@@ -60,12 +70,22 @@ const third =
 const dot = (quarters: readonly number[], a: (n: number) => string, b: (n: number) => string): string =>
   quarters.map((n) => `dot(${a(n)}, ${b(n)})`).join(' + ');
 
-/** out and logSumExp: one invocation a query. */
+/** out and logSumExp. */
 export function attentionKernel(parts: AttentionParts, strides: Strides): Kernel {
-  const { vectors, quarters, threads, blocks, pairs, numbers, access, place } = common(parts);
+  const { vectors, quarters, own, threads, blocks, pairs, numbers, access, place } = common(parts);
   const at = third(access);
   const scores = range(BLOCK);
   const names = ['x', 'y', 'z', 'w'];
+  const scoresOf = (p: number): string =>
+    scores
+      .map((b) =>
+        dot(
+          quarters,
+          (n) => `q${p}_${n}`,
+          (n) => `k${b}_${n}`,
+        ),
+      )
+      .join(', ');
   return kernel(
     {
       reads: { ...parts.reads },
@@ -75,30 +95,41 @@ export function attentionKernel(parts: AttentionParts, strides: Strides): Kernel
       groups: blocks * pairs,
       ...numbers,
       body: `${place('group % launch.blocks', 'group / launch.blocks')}
-if (live) {
-${quarters.map((n) => `let q${n} = ${at(n, 0, 'i')} * launch.scale; var sum${n} = vec4f();`).join('\n')}
-var highest = -3.0e38; var total = 0.0;
-for (var s = 0u; s <= i; s += ${BLOCK}u) {
-${scores.map((b) => `let s${b} = min(s + ${b}u, i);`).join(' ')}
-let scores = select(vec4f(-3.0e38), vec4f(${scores
-        .map((b) =>
-          dot(
-            quarters,
-            (n) => `q${n}`,
-            (n) => at(n, 1, `s${b}`),
-          ),
-        )
-        .join(', ')}), vec4u(s, s + 1u, s + 2u, s + 3u) <= vec4u(i));
-let higher = max(highest, max(max(scores.x, scores.y), max(scores.z, scores.w)));
-let shrink = exp(highest - higher);
-let weights = exp(scores - higher);
-total = total * shrink + dot(weights, vec4f(1.0));
-${quarters.map((n) => `sum${n} = sum${n} * shrink${scores.map((b) => ` + weights.${names[b]} * ${at(n, 2, `s${b}`)}`).join('')};`).join('\n')}
-highest = higher;
+if (i0 < launch.context) {
+${own
+  .map(
+    (p) => `var highest${p} = -3.0e38; var total${p} = 0.0;
+${quarters.map((n) => `let q${p}_${n} = ${at(n, 0, `at${p}`)} * launch.scale; var sum${p}_${n} = vec4f();`).join('\n')}`,
+  )
+  .join('\n')}
+for (var s = 0u; s <= last; s += ${BLOCK}u) {
+${scores.map((b) => `let s${b} = min(s + ${b}u, last); ${quarters.map((n) => `let k${b}_${n} = ${at(n, 1, `s${b}`)};`).join(' ')}`).join('\n')}
+${own
+  .map(
+    (p) => `let scores${p} = select(vec4f(-3.0e38), vec4f(${scoresOf(p)}), vec4u(s, s + 1u, s + 2u, s + 3u) <= vec4u(at${p}));
+let higher${p} = max(highest${p}, max(max(scores${p}.x, scores${p}.y), max(scores${p}.z, scores${p}.w)));
+let shrink${p} = exp(highest${p} - higher${p});
+let weights${p} = exp(scores${p} - higher${p});
+total${p} = total${p} * shrink${p} + dot(weights${p}, vec4f(1.0));
+highest${p} = higher${p};`,
+  )
+  .join('\n')}
+${quarters
+  .map(
+    (n) => `${scores.map((b) => `let v${b}_${n} = ${at(n, 2, `s${b}`)};`).join(' ')}
+${own.map((p) => `sum${p}_${n} = sum${p}_${n} * shrink${p}${scores.map((b) => ` + weights${p}.${names[b]} * v${b}_${n}`).join('')};`).join('\n')}`,
+  )
+  .join('\n')}
 }
-let outBegin = (firstRow + i) * launch.width + head * launch.headWidth;
-${quarters.map((n) => access.store('out', `outAt + outBegin + ${4 * n}u`, `${4 * n}u`, `sum${n} / total`)).join('\n')}
-setLogSumExp1(logSumExpAt + pair * launch.context + i, highest + log(total));
+${own
+  .map(
+    (p) => `if (i0 + ${p}u < launch.context) {
+let outBegin = (firstRow + at${p}) * launch.width + head * launch.headWidth;
+${quarters.map((n) => access.store('out', `outAt + outBegin + ${4 * n}u`, `${4 * n}u`, `sum${p}_${n} / total${p}`)).join('\n')}
+setLogSumExp1(logSumExpAt + pair * launch.context + at${p}, highest${p} + log(total${p}));
+}`,
+  )
+  .join('\n')}
 }`,
     },
     strides,
@@ -110,71 +141,80 @@ setLogSumExp1(logSumExpAt + pair * launch.context + i, highest + log(total));
  * before each goes through the block.
  */
 export function attentionGradientKernel(parts: AttentionGradientParts, strides: Strides): Kernel {
-  const { vectors, quarters, threads, blocks, pairs, numbers, access, place } = common(parts);
+  const { vectors, quarters, own, threads, blocks, pairs, numbers, access, place } = common(parts);
   const at = third(access);
   const row = (name: string, n: number, t: string): string =>
     access.load(name, `${name}At + (firstRow + ${t}) * launch.width + head * launch.headWidth + ${4 * n}u`, `${4 * n}u`);
-  const store = (n: number, of: 0 | 1 | 2, value: string): string =>
-    access.store('dQkv', `dQkvAt + qkvBegin + (3u * i + ${of}u) * launch.width + ${4 * n}u`, `${4 * n}u`, value);
+  const store = (n: number, of: 0 | 1 | 2, t: string, value: string): string =>
+    access.store('dQkv', `dQkvAt + qkvBegin + (3u * ${t} + ${of}u) * launch.width + ${4 * n}u`, `${4 * n}u`, value);
   const logSumExp = (t: string): string => `logSumExp1(logSumExpAt + pair * launch.context + ${t})`;
+  const each = (of: (p: number) => string): string => own.map(of).join('\n');
   const ofQueries = blocks * pairs;
   const queries = `{
 ${place('group % launch.blocks', 'group / launch.blocks')}
-if (live) {
-${quarters.map((n) => `let q${n} = ${at(n, 0, 'i')} * launch.scale; let g${n} = ${row('dOut', n, 'i')}; var sum${n} = vec4f();`).join('\n')}
-let d = ${dot(
+if (i0 < launch.context) {
+${each(
+  (
+    p,
+  ) => `${quarters.map((n) => `let q${p}_${n} = ${at(n, 0, `at${p}`)} * launch.scale; let g${p}_${n} = ${row('dOut', n, `at${p}`)}; var sum${p}_${n} = vec4f();`).join('\n')}
+let d${p} = ${dot(
     quarters,
-    (n) => `g${n}`,
-    (n) => row('out', n, 'i'),
+    (n) => `g${p}_${n}`,
+    (n) => row('out', n, `at${p}`),
   )};
-let total = ${logSumExp('i')};
-for (var s = 0u; s <= i; s++) {
-${quarters.map((n) => `let k${n} = ${at(n, 1, 's')};`).join(' ')}
-let p = exp(${dot(
+let total${p} = ${logSumExp(`at${p}`)};`,
+)}
+for (var s = 0u; s <= last; s++) {
+${quarters.map((n) => `let k${n} = ${at(n, 1, 's')}; let v${n} = ${at(n, 2, 's')};`).join(' ')}
+${each(
+  (p) => `let p${p} = select(0.0, exp(${dot(
     quarters,
-    (n) => `q${n}`,
+    (n) => `q${p}_${n}`,
     (n) => `k${n}`,
-  )} - total);
-let e = p * (${dot(
+  )} - total${p}), s <= at${p});
+let e${p} = p${p} * (${dot(
     quarters,
-    (n) => `g${n}`,
-    (n) => at(n, 2, 's'),
-  )} - d) * launch.scale;
-${quarters.map((n) => `sum${n} += e * k${n};`).join(' ')}
+    (n) => `g${p}_${n}`,
+    (n) => `v${n}`,
+  )} - d${p}) * launch.scale;
+${quarters.map((n) => `sum${p}_${n} += e${p} * k${n};`).join(' ')}`,
+)}
 }
-${quarters.map((n) => store(n, 0, `sum${n}`)).join('\n')}
+${each((p) => `if (i0 + ${p}u < launch.context) { ${quarters.map((n) => store(n, 0, `at${p}`, `sum${p}_${n}`)).join('\n')} }`)}
 } }`;
   const keys = `{
-${place('(group - launch.ofQueries) % launch.blocks', '(group - launch.ofQueries) / launch.blocks')}
-let key = min(i, launch.context - 1u);
-${quarters.map((n) => `let k${n} = ${at(n, 1, 'key')} * launch.scale; let v${n} = ${at(n, 2, 'key')}; var sumK${n} = vec4f(); var sumV${n} = vec4f();`).join('\n')}
-for (var begin = ((group - launch.ofQueries) % launch.blocks) * ${threads}u; begin < launch.context; begin += ${threads}u) {
+let block = (group - launch.ofQueries) % launch.blocks;
+${place('block', '(group - launch.ofQueries) / launch.blocks')}
+${each((p) => quarters.map((n) => `let k${p}_${n} = ${at(n, 1, `at${p}`)} * launch.scale; let v${p}_${n} = ${at(n, 2, `at${p}`)}; var sumK${p}_${n} = vec4f(); var sumV${p}_${n} = vec4f();`).join('\n'))}
+for (var begin = block * ${threads * own.length}u; begin < launch.context; begin += ${threads}u) {
 workgroupBarrier();
-let own = min(begin + li, launch.context - 1u);
+let query = min(begin + li, launch.context - 1u);
 blockD[li] = ${dot(
     quarters,
-    (n) => row('dOut', n, 'own'),
-    (n) => row('out', n, 'own'),
+    (n) => row('dOut', n, 'query'),
+    (n) => row('out', n, 'query'),
   )};
-blockTotal[li] = ${logSumExp('own')};
+blockTotal[li] = ${logSumExp('query')};
 workgroupBarrier();
-for (var t = max(begin, i); t < min(begin + ${threads}u, launch.context); t++) {
+for (var t = max(begin, i0); t < min(begin + ${threads}u, launch.context); t++) {
 ${quarters.map((n) => `let q${n} = ${at(n, 0, 't')}; let g${n} = ${row('dOut', n, 't')};`).join('\n')}
-let p = exp(${dot(
+let d = blockD[t - begin]; let total = blockTotal[t - begin];
+${each(
+  (p) => `let p${p} = select(0.0, exp(${dot(
     quarters,
     (n) => `q${n}`,
-    (n) => `k${n}`,
-  )} - blockTotal[t - begin]);
-let e = p * (${dot(
+    (n) => `k${p}_${n}`,
+  )} - total), t >= at${p});
+let e${p} = p${p} * (${dot(
     quarters,
     (n) => `g${n}`,
-    (n) => `v${n}`,
-  )} - blockD[t - begin]) * launch.scale;
-${quarters.map((n) => `sumK${n} += e * q${n}; sumV${n} += p * g${n};`).join('\n')}
+    (n) => `v${p}_${n}`,
+  )} - d) * launch.scale;
+${quarters.map((n) => `sumK${p}_${n} += e${p} * q${n}; sumV${p}_${n} += p${p} * g${n};`).join('\n')}`,
+)}
 } }
-if (live) {
-${quarters.map((n) => `${store(n, 1, `sumK${n}`)} ${store(n, 2, `sumV${n}`)}`).join('\n')}
-} }`;
+${each((p) => `if (i0 + ${p}u < launch.context) {\n${quarters.map((n) => `${store(n, 1, `at${p}`, `sumK${p}_${n}`)} ${store(n, 2, `at${p}`, `sumV${p}_${n}`)}`).join('\n')}\n}`)}
+}`;
   return kernel(
     {
       reads: { ...parts.reads },
