@@ -40,6 +40,8 @@ export class LiveRun implements RunView {
   tokens = 0;
   epoch = 1;
   attempts = 0;
+  /** Of the steps done, those taken over from a longer run that begins alike. */
+  sharedSteps = 0;
   /** Seconds of one worker that it is predicted to take, in all. */
   predicted = 0;
   /** Tokens that the forecast has taken note of. */
@@ -62,6 +64,7 @@ export class LiveRun implements RunView {
     this.step = 0;
     this.tokens = 0;
     this.noted = 0;
+    this.sharedSteps = 0;
     this.epoch = 1;
     this.#curve = new ThinnedCurve(this.run.config);
     this.#validation = [];

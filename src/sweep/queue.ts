@@ -334,6 +334,9 @@ export class SweepQueue {
         live.epoch = event.epoch;
         this.#emit(event);
         break;
+      case 'shared':
+        live.sharedSteps = event.steps;
+        break;
       case 'ended':
         this.#finish(live, event.outcome, event.seconds);
         break;

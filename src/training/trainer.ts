@@ -65,6 +65,11 @@ export type LaneEvent =
   | { readonly kind: 'progress'; readonly id: string; readonly firstStep: number; readonly losses: Float32Array; readonly tokens: number }
   | { readonly kind: 'validation'; readonly id: string; readonly step: number; readonly tokens: number; readonly loss: number }
   | { readonly kind: 'epoch'; readonly id: string; readonly epoch: number }
+  /**
+   * The first `steps` steps of this run were trained once for it and for a longer run that begins alike; their losses are
+   * told after this, as those of any other step are.
+   */
+  | { readonly kind: 'shared'; readonly id: string; readonly steps: number }
   | { readonly kind: 'notice'; readonly sentence: Sentence }
   | { readonly kind: 'ended'; readonly id: string; readonly outcome: LaneOutcome; readonly seconds: number };
 

@@ -29,6 +29,7 @@ const checkpoint = (updates: number, length = 5): Checkpoint => ({
   losses: new Float32Array(updates).fill(3),
   validation: [{ step: 1, loss: 2.5 }],
   seconds: 1.5,
+  shared: 0,
 });
 const key = (content: string): CheckpointKey => ({ id: `run ${content}`, content });
 

@@ -108,6 +108,38 @@ it('a grid of learning rate × batch has the losses of the reference trainer', a
   }
 });
 
+it('runs of several lengths that begin alike have the very losses that each has alone', async () => {
+  const lengths = [8, 16, 32];
+  const runs = [2 ** -6, 2 ** -8].flatMap((learningRate) =>
+    lengths.map((updates) =>
+      run({
+        schedule: 'constant and cooldown',
+        warmupTokens: CONTEXT * 4 * 3,
+        batchSequences: 4,
+        tokens: CONTEXT * 4 * updates,
+        learningRate,
+      }),
+    ),
+  );
+  const engine = await createEngineTrainer(await chooseDevice('webgpu', navigator.gpu), navigator.gpu);
+  try {
+    const shared = new Map<string, number>();
+    const together = await train(engine, runs, (event) => {
+      if (event.kind === 'shared') shared.set(event.id, event.steps);
+    });
+    expect(together.notices).toEqual([]);
+    expect(runs.map(({ id }) => shared.get(id) ?? 0)).toEqual([7, 14, 0, 7, 14, 0]);
+    for (const one of runs) {
+      const [found, alone] = [together.told.get(one.id)!, (await train(engine, [one])).told.get(one.id)!];
+      expect(found.losses).toHaveLength(steps(one.config));
+      expect(found).toEqual(alone);
+      expect(found.outcome?.status).toBe('finished');
+    }
+  } finally {
+    engine.dispose();
+  }
+});
+
 /** `navigator.gpu`, and the devices that came of it, so that a test can take one away. */
 function watchedGpu(): { readonly gpu: GPU; readonly devices: GPUDevice[] } {
   const devices: GPUDevice[] = [];

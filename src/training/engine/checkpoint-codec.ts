@@ -8,7 +8,7 @@ import type { Checkpoint, CheckpointKey, ValidationPoint } from './checkpoint.ts
  * What is accumulated towards the next update is not kept.
  */
 export function encodeCheckpoint({ content }: CheckpointKey, checkpoint: Checkpoint): Uint8Array<ArrayBuffer> {
-  const { state, losses, validation, seconds } = checkpoint;
+  const { state, losses, validation, seconds, shared } = checkpoint;
   const header: Header = {
     content,
     parameters: state.parameters.length,
@@ -16,6 +16,7 @@ export function encodeCheckpoint({ content }: CheckpointKey, checkpoint: Checkpo
     // JSON has no numbers that are not finite.
     validation: validation.map(({ step, loss }) => [step, Number.isFinite(loss) ? loss : null]),
     seconds,
+    shared,
   };
   const text = new TextEncoder().encode(JSON.stringify(header));
   const headerLength = Math.ceil(text.length / 4) * 4;
@@ -57,6 +58,7 @@ export function decodeCheckpoint({ content }: CheckpointKey, bytes: Uint8Array<A
     losses: take(header.updates),
     validation: header.validation.map(([step, loss]): ValidationPoint => ({ step, loss: loss ?? NaN })),
     seconds: header.seconds,
+    shared: header.shared,
   };
 }
 
@@ -68,6 +70,7 @@ interface Header {
   readonly updates: number;
   readonly validation: readonly (readonly [step: number, loss: number | null])[];
   readonly seconds: number;
+  readonly shared: number;
 }
 
 /**

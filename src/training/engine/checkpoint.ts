@@ -15,10 +15,12 @@ export interface Checkpoint {
   readonly state: LaneState;
   /** Training losses of those updates, nats per token. */
   readonly losses: Float32Array;
-  /** Held-out losses measured so far, in order. */
+  /** Held-out losses measured so far, in order: the run's own, and those measured for runs that begin alike. */
   readonly validation: readonly ValidationPoint[];
-  /** Seconds of training spent so far. */
+  /** Seconds of training spent so far, those of shared updates not counted. */
   readonly seconds: number;
+  /** Of the updates, the first so many were taken over from a run that begins alike. */
+  readonly shared: number;
 }
 
 /** Keeps checkpoints where they outlive the worker. All methods may fail; training goes on without. */
@@ -39,7 +41,7 @@ export interface CheckpointKey {
 }
 
 /** Another meaning of checkpoints, or another way of computing: older ones are then left unread. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** The key of a run trained on a backend with some data. */
 export function checkpointKey(id: string, config: RunConfig, backend: Backend, data: TrainingData): CheckpointKey {

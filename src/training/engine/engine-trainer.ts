@@ -6,6 +6,7 @@ import { initialParameters, modelConfig, parameterSpecs, type ModelConfig } from
 import type { Executor, LaneSettings, Plans, TokenSource } from '../../plan/executor.ts';
 import { breathe } from '../breathe.ts';
 import { learningRateAt } from '../schedule.ts';
+import { trunksOf } from '../trunk.ts';
 import type { DeviceReport, LaneEvent, Measurement, Trainer, TrainingControl, TrainingData } from '../trainer.ts';
 import { checkpointKey, type Checkpoint, type CheckpointKey, type CheckpointStore } from './checkpoint.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
@@ -82,11 +83,15 @@ export class EngineTrainer implements Trainer {
       for (const { sequences, members } of microBatchGroups(batches, model.context, rule)) {
         const plans = this.#parts.plansOf(model, sequences);
         const worth = this.#parts.mostLanes(rule.cost, sequences * model.context);
-        const most = Math.max(1, Math.min(worth, lanesThatFit(plans, this.#parts.memory)));
-        for (const part of evenParts(members, most)) {
+        const most = Math.max(1, lanesThatFit(plans, this.#parts.memory));
+        // Of runs that begin alike few train at once: those that wait for another take memory alone.
+        const families = trunksOf(members.map((index) => runs[index])).map(({ main, branches }) => [
+          main,
+          ...branches.map(({ run }) => run),
+        ]);
+        for (const part of evenParts(families, { families: Math.max(1, worth), members: most })) {
           if (control.signal.aborted) return;
-          const some = part.map((index) => runs[index]);
-          await this.#trainTogether(some, { plans, sequences, data, control, emit, writer, keys });
+          await this.#trainTogether(part, { plans, sequences, most, data, control, emit, writer, keys });
         }
       }
     } finally {
@@ -132,7 +137,7 @@ export class EngineTrainer implements Trainer {
   }
 
   async #trainTogether(runs: readonly SweepRun[], group: GroupSettings): Promise<void> {
-    const { plans, sequences, data, control, emit, writer, keys } = group;
+    const { plans, sequences, most, data, control, emit, writer, keys } = group;
     const windows = windowCount(data.training.length, plans.training.context);
     const lanes: PopulationLane[] = [];
     for (const run of runs) {
@@ -152,8 +157,13 @@ export class EngineTrainer implements Trainer {
         ),
       control,
       pace: this.#pace,
-      hooks: { ended: (lane) => writer.remove(keys.get(lane.id)!), checkpoint: (saved) => writer.offer(keepable(saved)) },
+      hooks: {
+        ended: (lane) => writer.remove(keys.get(lane.id)!),
+        checkpoint: (saved) => writer.offer(keepable(saved)),
+        branched: (lane) => void writer.keep(keepable([lane])),
+      },
       emit,
+      most,
       rest: this.#parts.times?.rest ?? REST,
     });
     // Stopped: what was trained so far is there for whoever takes the runs up again.
@@ -182,6 +192,8 @@ interface GroupSettings {
   readonly plans: Plans;
   /** In one micro-batch. */
   readonly sequences: number;
+  /** Lanes of one executor, at most. */
+  readonly most: number;
   readonly data: TrainingData;
   readonly control: TrainingControl;
   readonly emit: (event: LaneEvent) => void;

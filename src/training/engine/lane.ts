@@ -40,8 +40,11 @@ export class Lane {
   readonly #emit: (event: LaneEvent) => void;
   readonly #watch: LossWatch;
   readonly #history = new LossHistory();
-  readonly #validationSteps: readonly number[];
+  /** The steps of the run's own held-out losses; with them those that are measured for runs that begin alike. */
+  readonly #ownSteps: ReadonlySet<number>;
+  #validationSteps: readonly number[];
   readonly #validation: ValidationPoint[] = [];
+  #shared = 0;
   #epoch = 1;
   #seconds = 0;
   #ended = false;
@@ -61,11 +64,12 @@ export class Lane {
     this.#emit = emit;
     this.#watch = new LossWatch(config);
     this.#validationSteps = validationSteps(config);
+    this.#ownSteps = new Set(this.#validationSteps);
     if (from === undefined) return;
     this.checkpoint = from;
     this.#seconds = from.seconds;
-    this.takeIn(0, from.losses);
-    for (const { step, loss } of from.validation) this.#addValidation(step, loss);
+    this.#tellShared(from.shared);
+    this.#tell(from.losses, from.validation);
   }
 
   /** Steps whose losses have been taken in. */
@@ -124,8 +128,25 @@ export class Lane {
     this.#addValidation(this.nextValidation, loss);
   }
 
+  /** Whether all held-out losses that are due up to `step` have been measured. */
+  measuredUpTo(step: number): boolean {
+    return this.complete || this.nextValidation > step;
+  }
+
+  /** Whether it has measured the held-out loss after each of these steps, or still can. */
+  canMeasure(steps: readonly number[]): boolean {
+    const last = this.#validation.at(-1)?.step ?? 0;
+    return steps.every((step) => (step > last ? step >= this.count : this.#validation.some((point) => point.step === step)));
+  }
+
+  /** The held-out loss is measured after these steps too, for a run that begins alike; it is not told as this run's. */
+  measureToo(steps: readonly number[]): void {
+    this.#validationSteps = [...new Set([...this.#validationSteps, ...steps])].sort((a, b) => a - b);
+  }
+
   #addValidation(step: number, loss: number): void {
     this.#validation.push({ step, loss });
+    if (!this.#ownSteps.has(step)) return;
     this.#emit({ kind: 'validation', id: this.id, step, tokens: step * this.#batch, loss });
   }
 
@@ -155,7 +176,46 @@ export class Lane {
   /** The checkpoint of this run with its lane in `state`; undefined while losses up to there are still on their way. */
   checkpointAt(state: Checkpoint['state']): Checkpoint | undefined {
     if (state.updates > this.count || this.divergent) return undefined;
-    const validation = this.#validation.filter(({ step }) => step <= state.updates);
-    return { state, losses: this.#history.first(state.updates), validation, seconds: this.#seconds };
+    const shared = Math.min(this.#shared, state.updates);
+    return { ...this.#shown(state.updates), state, seconds: this.#seconds, shared };
+  }
+
+  /** The checkpoint with which a run goes on that begins like this one, whose lane is in `state`; undefined as above. */
+  beginningAt(state: Checkpoint['state']): Checkpoint | undefined {
+    if (state.updates > this.count || this.divergent) return undefined;
+    return { ...this.#shown(state.updates), state, seconds: 0, shared: state.updates };
+  }
+
+  /** Goes on from where a run that begins alike has come; its losses up to there are told as this run's. */
+  goOnFrom(beginning: Checkpoint): void {
+    this.checkpoint = { ...beginning, seconds: this.#seconds };
+    this.#tellShared(beginning.shared);
+    this.#tell(beginning.losses, beginning.validation);
+  }
+
+  /** Diverges as a run did that begins alike, before the two part. */
+  divergeWith(main: Lane): void {
+    this.#tellShared(main.count);
+    const { losses, validation } = main.#shown(main.count);
+    this.#tell(losses, validation);
+    this.diverge();
+  }
+
+  /** What was shown of the first `updates` updates. */
+  #shown(updates: number): Pick<Checkpoint, 'losses' | 'validation'> {
+    return { losses: this.#history.first(updates), validation: this.#validation.filter(({ step }) => step <= updates) };
+  }
+
+  /** Tells what is new in losses and held-out losses from the start of the run. */
+  #tell(losses: Float32Array, validation: readonly ValidationPoint[]): void {
+    this.takeIn(0, losses);
+    const last = this.#validation.at(-1)?.step ?? 0;
+    for (const { step, loss } of validation) if (step > last) this.#addValidation(step, loss);
+  }
+
+  #tellShared(steps: number): void {
+    if (steps <= this.#shared) return;
+    this.#shared = steps;
+    this.#emit({ kind: 'shared', id: this.id, steps });
   }
 }

@@ -38,10 +38,34 @@ export function lanesThatFit(plans: Plans, rule: MemoryRule): number {
   return Math.min(within, Math.floor(rule.largestBuffer / (WORD * Math.max(...regions))));
 }
 
-/** Splits `items` into as few parts of at most `most` as there can be, as even as can be. */
-export function evenParts<T>(items: readonly T[], most: number): T[][] {
-  const count = Math.ceil(items.length / most);
-  return Array.from({ length: count }, (_, part) =>
-    items.slice(Math.round((part * items.length) / count), Math.round(((part + 1) * items.length) / count)),
-  );
+/** What one executor holds at most. */
+export interface PartLimits {
+  readonly families: number;
+  readonly members: number;
+}
+
+/**
+ * Splits families into parts within `limits`, as even as they allow, in their order. A family of more than
+ * `limits.members` makes a part of its own.
+ */
+export function evenParts<T>(families: readonly (readonly T[])[], limits: PartLimits): T[][] {
+  const all = families.reduce((sum, family) => sum + family.length, 0);
+  const count = Math.max(Math.ceil(all / limits.members), Math.ceil(families.length / limits.families));
+  const parts: T[][] = [];
+  let part: T[] = [];
+  let [inPart, before] = [0, 0];
+  for (const family of families) {
+    const full = inPart + 1 > limits.families || part.length + family.length > limits.members;
+    // A family goes to the part in which its middle lies.
+    const enough = before + family.length / 2 > (all * (parts.length + 1)) / count;
+    if (inPart > 0 && (full || enough)) {
+      parts.push(part);
+      [part, inPart] = [[], 0];
+    }
+    part.push(...family);
+    inPart++;
+    before += family.length;
+  }
+  if (inPart > 0) parts.push(part);
+  return parts;
 }

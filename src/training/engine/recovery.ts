@@ -19,14 +19,16 @@ export interface RecoverySurroundings {
   readonly emit: (event: LaneEvent) => void;
   /** Milliseconds to leave a device alone after a failure. */
   readonly rest: number;
+  /** Lanes of one executor, at most; at least 1. */
+  readonly most: number;
 }
 
 /** Trains all lanes to their ends, whatever the device does; leaves early when the control is aborted. Does not reject. */
 export async function trainThroughFaults(lanes: readonly PopulationLane[], surroundings: RecoverySurroundings): Promise<void> {
   const { control, pace, hooks, emit, rest } = surroundings;
   let failures = 0;
-  /** Lanes of one executor, at most: fewer after failures that memory may have caused. */
-  let most = lanes.length;
+  /** Lanes of one executor: fewer after failures that memory may have caused. */
+  let most = surroundings.most;
   let kept = pace.now();
   const heed: PopulationHooks = {
     ...hooks,
@@ -42,7 +44,8 @@ export async function trainThroughFaults(lanes: readonly PopulationLane[], surro
     if (left.length === 0 || control.signal.aborted) return;
     const part = left.slice(0, most);
     try {
-      await trainOnce(part, surroundings, heed, () => (kept = pace.now()));
+      const later = left.slice(most).map(({ lane }) => lane);
+      await trainOnce(part, later, surroundings, heed, () => (kept = pace.now()));
       failures = 0;
     } catch (error) {
       if (control.signal.aborted) return;
@@ -65,6 +68,7 @@ export async function trainThroughFaults(lanes: readonly PopulationLane[], surro
 /** One executor from its set-up to its end. */
 async function trainOnce(
   part: readonly PopulationLane[],
+  later: readonly Lane[],
   { create, control, pace }: RecoverySurroundings,
   hooks: PopulationHooks,
   started: () => void,
@@ -77,7 +81,7 @@ async function trainOnce(
   }
   started();
   try {
-    await trainPopulation(executor, part, control, pace, hooks);
+    await trainPopulation(executor, part, later, control, pace, hooks);
   } finally {
     executor.dispose();
   }

@@ -21,6 +21,7 @@ const anyCheckpoint = fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min:
       fc.record({ step: fc.nat(), loss: fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constant(NaN)) }),
     ),
     seconds: fc.double({ min: 0, max: 1e6, noNaN: true }),
+    shared: fc.nat({ max: updates }),
   }),
 );
 

@@ -129,12 +129,32 @@ describe('memory', () => {
   it('splits evenly, keeping the order', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(), { minLength: 1 }), fc.integer({ min: 1, max: 40 }), (items, most) => {
-        const parts = evenParts(items, most);
+        const single = items.map((item) => [item]);
+        const parts = evenParts(single, { families: 1000, members: most });
+        expect(evenParts(single, { families: most, members: 1000 })).toEqual(parts);
         expect(parts.flat()).toEqual(items);
         expect(parts).toHaveLength(Math.ceil(items.length / most));
         const lengths = parts.map(({ length }) => length);
         expect(Math.max(...lengths)).toBeLessThanOrEqual(most);
         expect(Math.max(...lengths) - Math.min(...lengths)).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
+  it('splits no family, and keeps to the limits on families and on their members', () => {
+    const anyFamilies = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 40 });
+    const anyLimits = fc.record({ families: fc.integer({ min: 1, max: 12 }), members: fc.integer({ min: 1, max: 40 }) });
+    fc.assert(
+      fc.property(anyFamilies, anyLimits, (sizes, limits) => {
+        const families = sizes.map((size, family) => Array<number>(size).fill(family));
+        const parts = evenParts(families, limits);
+        expect(parts.flat()).toEqual(families.flat());
+        const inParts = parts.map((part) => [...new Set(part)]);
+        expect(inParts.flat()).toEqual(families.map((_, family) => family));
+        parts.forEach((part, index) => {
+          expect(inParts[index].length).toBeLessThanOrEqual(limits.families);
+          if (inParts[index].length > 1) expect(part.length).toBeLessThanOrEqual(limits.members);
+        });
       }),
     );
   });

@@ -54,15 +54,18 @@ interface Trained {
   readonly losses: number[];
   readonly validation: [step: number, loss: number][];
   outcome: LaneOutcome | undefined;
+  /** Steps trained once for it and another. */
+  shared: number;
 }
 
 async function train(trainer: Trainer, runs: readonly SweepRun[]): Promise<Map<string, Trained>> {
-  const told = new Map<string, Trained>(runs.map(({ id }) => [id, { losses: [], validation: [], outcome: undefined }]));
+  const told = new Map<string, Trained>(runs.map(({ id }) => [id, { losses: [], validation: [], outcome: undefined, shared: 0 }]));
   await trainer.train(runs, data, new Controls(), (event) => {
     if (event.kind === 'notice') throw new Error(event.sentence.en);
     const mine = told.get(event.id)!;
     if (event.kind === 'progress') mine.losses.push(...event.losses);
     if (event.kind === 'validation') mine.validation.push([event.step, event.loss]);
+    if (event.kind === 'shared') mine.shared = event.steps;
     if (event.kind === 'ended') mine.outcome = event.outcome;
   });
   return told;
@@ -123,4 +126,32 @@ it('a mixture of experts, with the reported loss free of the load-balancing loss
     // A coefficient of 1 over two layers would add 2 at least.
     expect(ours.losses[0]).toBeLessThan(1.1 * Math.log(13));
   }
+});
+
+it('five lengths of one run: each has the very losses that it has alone, and the engine trains what they share once', async () => {
+  const axis = [15, 30, 60, 120, 240].map((updates) =>
+    run({
+      schedule: 'constant and cooldown',
+      warmupTokens: 17 * 12 * 6,
+      batchSequences: 12,
+      tokens: 17 * 12 * updates,
+      learningRate: 2 ** -6,
+    }),
+  );
+  // Beside them, runs with which they share the population but nothing else; of the same batch, so that all take the
+  // same micro-batches in company as alone.
+  const others = [run({ ...axis[3].config, seed: 1 }), run({ ...axis[1].config, learningRate: 2 ** -7 })];
+  const together = await train(engine, [...axis, ...others]);
+  for (const one of [...axis, ...others]) {
+    const alone = (await train(engine, [one])).get(one.id)!;
+    const found = together.get(one.id)!;
+    if (found.outcome?.status !== 'finished') throw new Error('a run did not finish');
+    expect(found.losses).toHaveLength(steps(one.config));
+    expect({ ...found, shared: 0 }).toEqual(alone);
+  }
+  expect(axis.map(({ id }) => together.get(id)!.shared)).toEqual([13, 25, 49, 97, 0]);
+  expect(others.map(({ id }) => together.get(id)!.shared)).toEqual([0, 0]);
+  // The reference trains each by itself, and agrees.
+  const [expected, found] = [(await train(reference, [axis[1]])).get(axis[1].id)!, together.get(axis[1].id)!];
+  found.losses.forEach((loss, i) => within(loss, expected.losses[i], 1e-4));
 });
