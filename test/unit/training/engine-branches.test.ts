@@ -22,6 +22,10 @@ const savedBy = (runs: readonly SweepRun[]): number => sharedUpdates(runs).reduc
 /** Micro-steps of a whole batch each. */
 const whole = () => ({ cost: { step: 0, lane: 1, row: 0 }, mostRows: 1024, worth: 0 });
 
+const lane = 5 * 4 * fakePlans({ ...run({}).config, vocabulary: 8 }, 4).training.parameters + 4 * 100 * BATCH;
+/** Memory for so many lanes. */
+const room = (lanes: number) => ({ memory: { budget: (lanes + 0.5) * lane, largestBuffer: Infinity, activationsPerLane: true } });
+
 describe('a long run and its branches', () => {
   it('are told as if each had been trained alone, and the common part is trained once', async () => {
     const runs = axis();
@@ -88,9 +92,6 @@ describe('a long run and its branches', () => {
 });
 
 describe('where memory is short', () => {
-  const lane = 5 * 4 * fakePlans({ ...run({}).config, vocabulary: 8 }, 4).training.parameters + 4 * 100 * BATCH;
-  const room = (lanes: number) => ({ memory: { budget: (lanes + 0.5) * lane, largestBuffer: Infinity, activationsPerLane: true } });
-
   it('families stay together, and one too large for an executor goes on in the next from checkpoints', async () => {
     const runs = [1, 2].flatMap((seed) => axis({ seed }));
     for (const [lanes, executors] of [
@@ -221,6 +222,19 @@ describe('faults', () => {
       expect(before + second.device.microSteps).toBeLessThanOrEqual(least + 70);
       expect(store.kept.size).toBe(0);
     }
+  });
+
+  it('of the worker, where branches wait for memory: they are kept until their turn comes', async () => {
+    const runs = axis();
+    const store = new MemoryStore();
+    const first = bench({}, { store, microBatches: whole, ...room(1) });
+    const ended = await killedAt(first, runs, 8020);
+    expect([...ended]).toEqual([runs.at(-1)!.id]);
+    const left = runs.slice(0, -1);
+    const second = bench({}, { store, microBatches: whole, ...room(1) });
+    const { told } = await train(second, left);
+    for (const one of left) expectWhole(one, told.get(one.id)!);
+    expect(second.device.microSteps).toBe(9 + 19 + 39 + 79);
   });
 
   it('a branch that waits for its long run no more is trained from its start', async () => {
