@@ -3,10 +3,11 @@ import { InputError } from '../messages/sentence.ts';
 import { bowl } from './bowl.ts';
 import type { Experiment } from './experiment.ts';
 import { lossLaws } from './loss-laws.ts';
+import { mixtureOfExperts } from './mixture-of-experts.ts';
 import { stepLaw } from './step-law.ts';
 
 /** Every experiment, in the order in which they are offered; the page opens on the first. */
-export const experiments: readonly Experiment[] = [bowl, lossLaws, stepLaw];
+export const experiments: readonly Experiment[] = [bowl, lossLaws, stepLaw, mixtureOfExperts];
 
 /** The experiment of an id. @throws InputError when there is none */
 export function experimentOf(id: string): Experiment {
