@@ -55,12 +55,12 @@ export class Datasets {
    * @throws InputError when the corpus is unknown, absent or too small, or its vocabulary does not fit
    */
   of(config: RunConfig): Promise<Dataset> {
-    const { corpus, tokenizer, vocabulary, context, validationTokens } = config;
-    return this.#datasets.get(JSON.stringify([corpus, tokenizer, vocabulary, context, validationTokens]), async () => {
+    const { corpus, tokenizer, vocabulary, context, uniqueTokens, validationTokens } = config;
+    return this.#datasets.get(JSON.stringify([corpus, tokenizer, vocabulary, context, uniqueTokens, validationTokens]), async () => {
       const source = isSyntheticId(corpus)
         ? ({ kind: 'synthetic', spec: parseSyntheticId(corpus) } as const)
         : ({ kind: 'text', corpus: await this.#corpus(corpus) } as const);
-      return prepareDataset({ source, tokenizer, vocabulary, context, validationTokens });
+      return prepareDataset({ source, tokenizer, vocabulary, context, uniqueTokens, validationTokens });
     });
   }
 

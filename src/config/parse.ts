@@ -101,7 +101,7 @@ export function fingerprint(value: unknown): string {
  * Settings that a run need not name in its id, with the value at which a run is what it was before there was such a
  * setting: records of earlier runs stay found.
  */
-const UNNAMED: Partial<RunConfig> = { warmupTokens: 0 };
+const UNNAMED: Partial<RunConfig> = { warmupTokens: 0, uniqueTokens: 0 };
 
 /**
  * A run's name: equal configs have equal ids, everywhere and always. A dense run is named without the settings of

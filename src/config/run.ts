@@ -48,6 +48,12 @@ const entries = {
   tokenizer: choice({ label: { en: 'Tokenizer', zh: '分词器' }, group: 'data', unit: '' }, ['characters', 'bytes', 'bpe'], 'characters'),
   vocabulary: integer({ label: { en: 'Vocabulary, at most', zh: '词表上限' }, group: 'data', unit: 'tokens' }, 128, 2, 512),
   dataSeed: integer({ label: { en: 'Data seed', zh: '数据种子' }, group: 'data', unit: '' }, 0, 0, 0xffffffff),
+  uniqueTokens: integer(
+    { label: { en: 'Training text, at most (0: all)', zh: '训练文本上限（0 为全部）' }, group: 'data', unit: 'tokens' },
+    0,
+    0,
+    1e12,
+  ),
   validationTokens: integer(
     { label: { en: 'Validation tokens', zh: '验证集词元数' }, group: 'data', unit: 'tokens', logarithmic: true },
     40_960,

@@ -19,6 +19,8 @@ export interface DatasetRequest {
   readonly vocabulary: number;
   /** Tokens in one window. */
   readonly context: number;
+  /** The most tokens of training text, spread over the whole of it; 0 or absent for all. A run that reads more repeats them. */
+  readonly uniqueTokens?: number;
   /** Tokens to measure the validation loss on; fewer are used where the held-out text is smaller. */
   readonly validationTokens: number;
 }
@@ -71,9 +73,9 @@ export function datasetData(dataset: Dataset): DatasetData {
 
 /** Equal for requests that give equal datasets: a key for caches. */
 export function datasetKey(request: DatasetRequest): string {
-  const { source, tokenizer, vocabulary, context, validationTokens } = request;
+  const { source, tokenizer, vocabulary, context, uniqueTokens = 0, validationTokens } = request;
   const id = source.kind === 'text' ? source.corpus.info.sha256 : syntheticId(source.spec);
-  return JSON.stringify([id, tokenizer, vocabulary, context, validationTokens]);
+  return JSON.stringify([id, tokenizer, vocabulary, context, uniqueTokens, validationTokens]);
 }
 
 /**
@@ -136,8 +138,9 @@ function fromSynthetic(spec: SyntheticSpec, request: DatasetRequest): Dataset {
 
 type About = Pick<DatasetData, 'corpusId' | 'title' | 'licence' | 'source' | 'bytesPerToken' | 'unknownShare' | 'entropyRate'>;
 
-function assemble(request: DatasetRequest, tokenizer: Tokenizer, training: Uint16Array, heldOut: Uint16Array, about: About): Dataset {
-  const { context } = request;
+function assemble(request: DatasetRequest, tokenizer: Tokenizer, whole: Uint16Array, heldOut: Uint16Array, about: About): Dataset {
+  const { context, uniqueTokens = 0 } = request;
+  const training = uniqueTokens > 0 ? spreadStretches(whole, uniqueTokens, context) : whole;
   const trainingWindows = windowCount(training.length, context);
   const heldOutWindows = windowCount(heldOut.length, context);
   if (trainingWindows < 1 || heldOutWindows < 1)
@@ -158,6 +161,30 @@ function assemble(request: DatasetRequest, tokenizer: Tokenizer, training: Uint1
     encode: tokenizer.encode,
     decode: tokenizer.decode,
   };
+}
+
+/** Stretches that a limited text is made of, at most, and the least length of one, tokens: seams between them stay rare. */
+const STRETCHES = 16;
+const LEAST_STRETCH = 1024;
+
+/**
+ * About `wanted` tokens of a stream, in stretches of whole windows spread evenly over it: a text that is small but not of
+ * another kind. The first tokens alone would be, where a text is in the order of its years.
+ */
+function spreadStretches(tokens: Uint16Array, wanted: number, context: number): Uint16Array {
+  const windows = Math.max(1, Math.floor(wanted / context));
+  const unread = windowCount(tokens.length, context) - windows;
+  if (unread <= 0) return tokens;
+  const stretches = Math.min(windows, STRETCHES, Math.max(1, Math.floor(wanted / LEAST_STRETCH)));
+  const out = new Uint16Array(windows * context + 1);
+  for (let i = 0; i < stretches; i++) {
+    const first = Math.floor((i * windows) / stretches);
+    const last = Math.floor(((i + 1) * windows) / stretches);
+    const skipped = Math.floor((i * unread) / stretches);
+    // One token more than its windows: the last one's last target, which the next stretch then writes over.
+    out.set(tokens.subarray((first + skipped) * context, (last + skipped) * context + 1), first * context);
+  }
+  return out;
 }
 
 /** `wanted` of the `available` windows of a stream, evenly spread. */

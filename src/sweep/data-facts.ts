@@ -5,8 +5,8 @@ import type { DataFacts } from './pool.ts';
 
 /** Equal for runs whose data has the same facts. */
 export function dataKey(config: RunConfig): string {
-  const { corpus, tokenizer, vocabulary, validationTokens, context } = config;
-  return JSON.stringify([corpus, tokenizer, vocabulary, validationTokens, context]);
+  const { corpus, tokenizer, vocabulary, uniqueTokens, validationTokens, context } = config;
+  return JSON.stringify([corpus, tokenizer, vocabulary, uniqueTokens, validationTokens, context]);
 }
 
 /** Facts by kind of data. */

@@ -162,6 +162,7 @@ const columns: readonly (readonly [name: string, value: (record: RunRecord) => s
   ['schedule', (run) => run.config.schedule],
   ['warmupFraction', (run) => run.config.warmupFraction],
   ['warmupTokens', (run) => run.config.warmupTokens],
+  ['uniqueTokens', (run) => run.config.uniqueTokens],
   ['beta2', (run) => run.config.beta2],
   ['weightDecay', (run) => run.config.weightDecay],
   ['clipNorm', (run) => run.config.clipNorm],

@@ -112,11 +112,12 @@ export interface Trainer {
  * schedule may differ. So may the tokens of runs that could begin alike whatever their tokens (see `trunkKey`).
  */
 export function populationKey(config: RunConfig): string {
-  const { shape, context, positions, qkNorm, tiedHead, corpus, tokenizer, vocabulary, dataSeed, validationTokens, tokens } = config;
+  const { shape, context, positions, qkNorm, tiedHead, corpus, tokenizer, vocabulary, dataSeed, uniqueTokens } = config;
+  const { validationTokens, tokens } = config;
   return JSON.stringify([
     [shape.layers, shape.width, shape.heads, shape.mlpRatio],
     [context, positions, qkNorm, tiedHead],
     isMixture(config) ? expertFields.map((field) => config[field]) : [],
-    [corpus, tokenizer, vocabulary, dataSeed, validationTokens, hasTrunkForAnyTokens(config) ? 'any' : tokens],
+    [corpus, tokenizer, vocabulary, dataSeed, uniqueTokens, validationTokens, hasTrunkForAnyTokens(config) ? 'any' : tokens],
   ]);
 }

@@ -72,6 +72,7 @@ describe('a run', () => {
 
   it('has, where it is dense, the id it had before there were experts, whatever their settings', () => {
     expect(runId(parseRun({}))).toBe('aa1e0c49b0d3c70f');
+    expect(runId(parseRun({ uniqueTokens: 64 }))).not.toBe(runId(parseRun({})));
     expect(runId(parseRun({ seed: 1, tokens: 6400, shape: { layers: 1, width: 8, heads: 2 } }))).toBe('f97d8f937c4ee210');
     expect(runId(parseRun({ experts: 1, expertsPerToken: 7, balanceCoefficient: 1 }))).toBe('aa1e0c49b0d3c70f');
     const mixtures = [{ experts: 4 }, { experts: 8 }, { experts: 4, expertsPerToken: 2 }, { experts: 4, balanceCoefficient: 0 }];
