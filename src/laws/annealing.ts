@@ -1,7 +1,7 @@
 // Whole loss curves under any learning rate schedule: L(s) = L0 + A·S1^−α − C·S2, S1 the sum of learning rates up to
 // step s and S2 the area that annealing has gathered (annealing-areas.ts). Fitted to one curve or to several under
 // different schedules, it predicts the curve of a schedule that was never run.
-// Tissue et al., "Scaling Law with Learning Rate Annealing", arXiv 2408.11029, eq. 1; fitted as there by Huber's loss
+// Tissue et al., "Scaling Law with Learning Rate Annealing", arXiv 2408.11029; fitted as there by Huber's loss
 // with δ = 10⁻³ on log loss. There λ is a constant chosen beforehand; here it may also be fitted.
 import type { Sentence } from '../messages/sentence.ts';
 import { InputError } from '../messages/sentence.ts';

@@ -72,7 +72,7 @@ export function bootstrapParameters<Name extends string>(request: {
 
 /**
  * Residuals ready to be resampled: each divided by √(1 − leverage), because least squares shrinks the residuals of
- * points that pull the fit most, then centred (Davison & Hinkley, Bootstrap Methods and their Application, 1997, eq. 6.9).
+ * points that pull the fit most, then centred (Davison & Hinkley, Bootstrap Methods and their Application, 1997).
  * Points with a leverage of one carry no residual and are given the mean, zero.
  */
 export function exchangeableResiduals(residuals: ArrayLike<number>, leverages: ArrayLike<number>): Float64Array {

@@ -1,5 +1,5 @@
-// The trade of steps for tokens at one loss, and the critical batch. McCandlish et al., arXiv 1812.06162, section 2.3
-// (eq. 2.11); Kaplan et al., arXiv 2001.08361, section 5.1 (eq. 5.1–5.5). Batches and E in tokens, S in steps, L in nats.
+// The trade of steps for tokens at one loss, and the critical batch. McCandlish et al., arXiv 1812.06162;
+// Kaplan et al., arXiv 2001.08361, section 5.1 (eq. 5.1–5.5). Batches and E in tokens, S in steps, L in nats.
 
 /** B_crit(L) = B_* / L^{1/α_B} (Kaplan et al., eq. 5.3). */
 export interface CriticalBatchConstants {

@@ -1,5 +1,5 @@
 // The critical batch from loss curves at several batch sizes: at each of several losses the hyperbola between steps and
-// tokens, then B_crit(L) = B_*/L^{1/α_B} over the losses. McCandlish et al., arXiv 1812.06162, section 2.3; Kaplan et
+// tokens, then B_crit(L) = B_*/L^{1/α_B} over the losses. McCandlish et al., arXiv 1812.06162; Kaplan et
 // al., arXiv 2001.08361, section 5.1, eq. 5.1–5.3, who find B_crit independent of the model's size: sizes are pooled.
 import { bootstrapParameters, type BootstrapOptions } from './bootstrap.ts';
 import type { CriticalBatchConstants } from './critical-batch-forms.ts';

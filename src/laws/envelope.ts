@@ -93,11 +93,12 @@ export function fitEnvelope(table: readonly RunRow[], options: EnvelopeOptions =
     weights: middles.map(() => 1),
     options: bootstrap,
   });
-  if (fit !== undefined && onIt.size > 0 && sizes.every((size) => !onIt.has(size.N) || size.oneRun)) {
+  if (fit !== undefined && onIt.size > 0 && sizes.every((size) => !onIt.has(size.N) || size.ofRuns)) {
     fit = {
       ...fit,
       covariance: covarianceOfRuns(
         passages,
+        sizes,
         middles.map((value) => [1, value - centre]),
         fit,
       ),
@@ -130,34 +131,59 @@ export function fitEnvelope(table: readonly RunRow[], options: EnvelopeOptions =
 }
 
 /**
- * Covariance of the line's coefficients when each size is one run: a run that happens to be low shifts the passage
- * before it one way and the one after it the other, so neighbouring errors are u_k = (ε_{k+1} − ε_k)/constant with
- * correlation −1/2. Taking them as independent would nearly double the interval.
+ * Covariance of the line's coefficients when curves are runs: a run that happens to be low shifts the passage before it
+ * one way and the one after it the other, so neighbouring errors u_k = (ε_{k+1} − ε_k)/constant have the correlation
+ * −1/2. Taking them as independent would nearly double the interval. What the points of a curve scatter on their own is
+ * another error at each passage, and weakens that correlation by its share of the variance.
  */
-function covarianceOfRuns(passages: readonly Passage[], terms: readonly (readonly number[])[], fit: LogLinearFit): number[][] {
+function covarianceOfRuns(
+  passages: readonly Passage[],
+  sizes: readonly SizeCurves[],
+  terms: readonly (readonly number[])[],
+  fit: LogLinearFit,
+): number[][] {
   const linear = weightedLeastSquares(terms, fit.residuals);
   if (linear.status === 'rank deficient') return fit.covariance.map((row) => [...row]);
   const count = passages.length;
-  const correlation = (i: number, j: number): number =>
-    i === j ? 1 : Math.abs(i - j) === 1 && passages[Math.min(i, j)].to === passages[Math.max(i, j)].from ? -0.5 : 0;
   // Rows of the pseudo-inverse: how each coefficient answers to each passage.
   const answers = Array.from({ length: count }, (_, k) => linear.solve(Array.from({ length: count }, (_, i) => (i === k ? 1 : 0))));
+  const squares = fit.residuals.reduce((sum, residual) => sum + residual * residual, 0);
+  const scatter = passages.reduce((sum, passage) => sum + scatterOfPassage(passage, sizes), 0) / count;
+  const near = (i: number): number[] => [i - 1, i, i + 1].filter((m) => m >= 0 && m < count);
+  const withShare = (share: number): { variance: number; correlation: (i: number, j: number) => number } => {
+    const correlation = (i: number, j: number): number =>
+      i === j ? 1 : passages[Math.min(i, j)].to === passages[Math.max(i, j)].from ? -0.5 * (1 - share) : 0;
+    // E[Σ residual²] = variance · trace((1 − hat)·correlation): what the sum of squares is divided by.
+    let trace = 0;
+    for (let i = 0; i < count; i++) {
+      for (const m of near(i)) {
+        const hat = terms[i].reduce((sum, term, j) => sum + term * answers[m][j], 0);
+        trace += ((i === m ? 1 : 0) - hat) * correlation(m, i);
+      }
+    }
+    return { variance: squares / trace, correlation };
+  };
+  let model = withShare(0);
+  // The variance that the share is taken of depends on the share, weakly.
+  for (let round = 0; round < 3 && scatter > 0; round++) model = withShare(Math.min(1, scatter / Math.max(model.variance, 1e-300)));
+  const { variance, correlation } = model;
   const sandwich = (j: number, k: number): number => {
     let sum = 0;
-    for (let i = 0; i < count; i++)
-      for (let m = Math.max(0, i - 1); m <= Math.min(count - 1, i + 1); m++) sum += answers[i][j] * answers[m][k] * correlation(i, m);
+    for (let i = 0; i < count; i++) for (const m of near(i)) sum += answers[i][j] * answers[m][k] * correlation(i, m);
     return sum;
   };
-  // E[Σ residual²] = variance · trace((1 − hat)·correlation): what the sum of squares is divided by.
-  let trace = 0;
-  for (let i = 0; i < count; i++) {
-    for (let m = Math.max(0, i - 1); m <= Math.min(count - 1, i + 1); m++) {
-      const hat = terms[i].reduce((sum, term, j) => sum + term * answers[m][j], 0);
-      trace += ((i === m ? 1 : 0) - hat) * correlation(m, i);
-    }
-  }
-  const variance = fit.residuals.reduce((sum, residual) => sum + residual * residual, 0) / trace;
   return terms[0].map((_, j) => terms[0].map((_, k) => variance * sandwich(j, k)));
+}
+
+/** Variance of a passage's log C from the scatter of the points of its two curves: to first order, over the angle at which they cross. */
+function scatterOfPassage({ C, from, to }: Passage, sizes: readonly SizeCurves[]): number {
+  const at = Math.log(C);
+  const [first, second] = [from, to].map((N) => sizes.find((size) => size.N === N)!);
+  const step = 1e-3;
+  const lead = (x: number): number => lowestAt(second, x) - lowestAt(first, x);
+  const angle = (lead(at + step) - lead(at - step)) / (2 * step);
+  const error = (size: SizeCurves): number => size.curves.reduce((sum, curve) => sum + curve.error ** 2, 0) / size.curves.length;
+  return Number.isFinite(angle) && angle !== 0 ? (error(first) + error(second)) / angle ** 2 : 0;
 }
 
 /** The envelope on a log-spaced grid of C, and every passage between two sizes that both reach its C. */
@@ -167,9 +193,9 @@ export function traceEnvelope(sizes: readonly SizeCurves[], points: number): { e
   let low = Infinity;
   let high = -Infinity;
   for (const { curves } of sizes) {
-    for (const { x } of curves) {
-      low = Math.min(low, x[0]);
-      high = Math.max(high, x[x.length - 1]);
+    for (const { from, to } of curves) {
+      low = Math.min(low, from);
+      high = Math.max(high, to);
     }
   }
   if (!(high > low)) return { envelope, passages };

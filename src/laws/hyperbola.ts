@@ -1,5 +1,5 @@
 // The trade of steps for tokens at one loss, fitted: (S/S_min − 1)(E/E_min − 1) = 1 with E = B·S, which is
-// log E = log E_min + log(1 + B/B_crit). McCandlish et al., arXiv 1812.06162, section 2.3, eq. 2.11.
+// log E = log E_min + log(1 + B/B_crit). McCandlish et al., arXiv 1812.06162.
 import type { FitStatus } from './fit.ts';
 
 /** A fitted hyperbola in logarithms; tokens and steps. */

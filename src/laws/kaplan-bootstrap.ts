@@ -5,7 +5,7 @@
 // Least squares: the errors of a whole run, times its standard normal number, are added to the fitted losses, so that
 // its points keep their common error (the wild bootstrap of Wu, Annals of Statistics 14, 1986, by run). Robust
 // objectives: the run counts as much as its exponential number says (Jin, Ying & Wei, "A simple resampling method by
-// perturbing the minimand", Biometrika 88, 2001), for a robust fit passes through some rows, whose residuals say nothing.
+// perturbing the minimand"), for a robust fit passes through some rows, whose residuals say nothing.
 import { bootstrapParameters, type BootstrapOptions } from './bootstrap.ts';
 import type { Bootstrap, Estimate } from './fit.ts';
 import type { Objective } from './huber.ts';

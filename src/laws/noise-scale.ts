@@ -83,7 +83,7 @@ export function updateNoiseScale(state: NoiseScale, { signal, noise }: NoiseEsti
   };
 }
 
-/** Best learning rate and largest loss drop of a step at batch B, relative to those at an infinite batch: 1/(1 + B_noise/B) (eq. 2.6, 2.7). */
+/** Best learning rate and largest loss drop of a step at batch B, relative to those at an infinite batch: 1/(1 + B_noise/B). */
 export function efficiencyAtBatch(batch: number, noiseScale: number): number {
   return 1 / (1 + noiseScale / batch);
 }

@@ -1,6 +1,6 @@
 // A smooth curve through noisy points of a loss curve, so that "the step at which this run reached that loss" is one
 // number: a polynomial of log loss in log steps, its degree chosen by the data.
-import { curveAt, logCurve } from './loss-curves.ts';
+import { curveAt, logCurve } from './log-curve.ts';
 
 /** log y as a function of log x, between the first and the last point. */
 export interface SmoothCurve {
@@ -11,6 +11,8 @@ export interface SmoothCurve {
   readonly at: (x: number) => number;
   /** Standard deviation of the points around the curve, in log y; 0 where it goes through them. */
   readonly scatter: number;
+  /** Standard deviation that this scatter leaves in the curve itself, averaged along it: scatter·√(coefficients/points). */
+  readonly error: number;
   /** Curve values on the regular grid on which crossings are looked for. */
   readonly grid: Float64Array;
   /** The lowest of them. */
@@ -32,13 +34,15 @@ export function smoothCurve(points: readonly (readonly [x: number, y: number])[]
   const distinct = x.reduce((count, value, i) => (i === 0 || value > x[i - 1] ? count + 1 : count), 0);
   if (distinct < LEAST_TO_SMOOTH) {
     const through = logCurve(points);
-    return through === undefined ? undefined : onGrid(through.x[0], through.x[through.x.length - 1], (at) => curveAt(through, at), 0);
+    return through === undefined ? undefined : onGrid(through.x[0], through.x[through.x.length - 1], (at) => curveAt(through, at), 0, 0);
   }
   const from = x[0];
   const to = x[x.length - 1];
   const unit = (value: number): number => (2 * (value - from)) / (to - from) - 1;
   const { coefficients, alpha, beta, scatter } = orthogonalFit(x.map(unit), y, Math.min(HIGHEST_DEGREE, distinct - 3));
-  return onGrid(from, to, (at) => (at >= from - 1e-12 && at <= to + 1e-12 ? evaluate(unit(at), coefficients, alpha, beta) : NaN), scatter);
+  const error = scatter * Math.sqrt(coefficients.length / x.length);
+  const valueAt = (at: number): number => (at >= from - 1e-12 && at <= to + 1e-12 ? evaluate(unit(at), coefficients, alpha, beta) : NaN);
+  return onGrid(from, to, valueAt, scatter, error);
 }
 
 /** The log x at which the curve first falls to log y = `level`; undefined when it starts at or below it or never gets there. */
@@ -57,9 +61,9 @@ export function firstFallTo(curve: SmoothCurve, level: number): number | undefin
   return (low + high) / 2;
 }
 
-function onGrid(from: number, to: number, at: (x: number) => number, scatter: number): SmoothCurve {
+function onGrid(from: number, to: number, at: (x: number) => number, scatter: number, error: number): SmoothCurve {
   const grid = Float64Array.from({ length: GRID + 1 }, (_, i) => at(i === GRID ? to : from + ((to - from) * i) / GRID));
-  return { from, to, at, scatter, grid, lowest: grid.reduce((least, value) => Math.min(least, value), Infinity) };
+  return { from, to, at, scatter, error, grid, lowest: grid.reduce((least, value) => Math.min(least, value), Infinity) };
 }
 
 /** Sorted logarithms; means over equal stretches of log x where there are very many. */

@@ -49,7 +49,7 @@ export interface IntervalOptions {
   /**
    * Observations minus fitted parameters. The percentile interval is stretched around the estimate by t/z, because
    * with few degrees of freedom the residuals that are resampled do not carry the doubt about their own scale
-   * (T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, section 4).
+   * (T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015).
    * Default Infinity: the plain percentile interval.
    */
   readonly degreesOfFreedom?: number;

@@ -1,5 +1,5 @@
 // The most token-efficient batch of a size. Below it smaller batches cost tokens instead of saving them, and the trade
-// of steps for tokens (McCandlish et al., arXiv 1812.06162, section 2.3), in which they always save some, does not hold.
+// of steps for tokens (McCandlish et al., arXiv 1812.06162), in which they always save some, does not hold.
 
 /** One batch of a size. */
 export interface BatchOfSize {
