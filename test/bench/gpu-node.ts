@@ -2,7 +2,7 @@
 import { nodeGpu } from '../../workers/node-device.ts';
 import { countFlops } from '../../src/model/counts.ts';
 import { adapterName, isEmulated } from '../../src/training/devices.ts';
-import { factoryOf } from './backends.ts';
+import { factoryOf, gpuOfBench } from './backends.ts';
 import { startPopulation, type ExecutorFactory } from './engine.ts';
 import { matmulShare } from './matmul-rate.ts';
 import { laneGain, peerTimes } from './peer-times.ts';
@@ -31,6 +31,16 @@ async function throughput(shape: BenchShape, lanes: number, create: ExecutorFact
   );
 }
 
+/** How many shape classes took each variant of the tiled products. */
+function chosenRows({ tune }: Awaited<ReturnType<typeof gpuOfBench>>): BenchRow[] {
+  const classes = new Map<string, string[]>();
+  for (const [key, tile] of tune.chosen) {
+    const variant = Object.values(tile).join(' ');
+    classes.set(variant, [...(classes.get(variant) ?? []), key]);
+  }
+  return [...classes].map(([variant, keys]) => shown(`Dawn: tile ${variant}`, keys.length, 'shape classes', keys.join('; ')));
+}
+
 /** Rows of the GPU that Dawn finds; none where it finds none. */
 export async function gpuRows(): Promise<BenchRow[]> {
   const adapter = await (await nodeGpu())?.requestAdapter({ powerPreference: 'high-performance' });
@@ -45,6 +55,7 @@ export async function gpuRows(): Promise<BenchRow[]> {
     for (const shape of [SMALLEST, shapes.small, shapes.middle, shapes.wide])
       for (const lanes of [1, 4, 16, 64]) rows.push(await throughput(shape, lanes, create));
     rows.push(await matmulShare('webgpu', create));
+    rows.push(...chosenRows(await gpuOfBench()));
   }
   return rows.map((row) => ({ ...row, name: `${row.name} (Node, ${adapterName(adapter.info)})` }));
 }

@@ -162,7 +162,7 @@ describe('a device that is destroyed in the middle of a training', () => {
   /** The engine, with a checkpoint after every slice and nothing kept in files; `restored`: where its lanes went on. */
   async function engine() {
     const { gpu, devices } = watchedGpu();
-    const parts = await webGpuParts(gpu);
+    const parts = await webGpuParts(gpu, true);
     const restored: LaneState[] = [];
     const createExecutor: EngineParts['createExecutor'] = async (...given) => {
       const executor = await parts.createExecutor(...given);

@@ -1,6 +1,7 @@
 // The executor for GPUs: lanes side by side in the z axis of every dispatch, several micro-steps in every submission.
 import type { Launch } from '../launches.ts';
 import type { Executor, LaneLosses, LaneSettings, LaneState, Plans, TokenSource } from '../executor.ts';
+import { USUAL_TILE } from './autotune.ts';
 import { DeviceWatch, PATIENCE } from './device.ts';
 import { GpuLane } from './lane.ts';
 import type { Choices } from './lower.ts';
@@ -10,9 +11,6 @@ import { SubmissionQueue, type Work } from './queue.ts';
 import { SCRATCH } from './step-kernels.ts';
 
 const WORD = 4;
-
-/** What does well everywhere. */
-const USUAL: Choices = { tile: { kind: 'direct', rows: 4, columns: 4, threads: 64 } };
 
 /** What may differ from executor to executor. */
 export interface WebGpuOptions {
@@ -31,7 +29,7 @@ export async function createWebGpuExecutor(
   lanes: readonly LaneSettings[],
   tokens: TokenSource,
   device: GPUDevice,
-  { patience = PATIENCE, choices = () => USUAL }: WebGpuOptions = {},
+  { patience = PATIENCE, choices = () => ({ tile: USUAL_TILE }) }: WebGpuOptions = {},
 ): Promise<Executor> {
   const { training, evaluation } = plans;
   if (tokens.training.length <= training.context) throw new Error('The training text is shorter than one window.');

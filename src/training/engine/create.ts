@@ -24,7 +24,7 @@ export async function createEngineTrainer({ backend, device, emulated, notice }:
       return create(parts, features);
     }
     case 'webgpu':
-      return create(await webGpuParts(gpu), []);
+      return create(await webGpuParts(gpu, emulated), []);
     case 'cpu':
       throw new Error('The engine does not run on the plain JavaScript backend.');
     default:

@@ -20,13 +20,19 @@ const EVALUATED_TOGETHER = 64;
 /**
  * Opens a device, which shows whether there is one.
  * @param gpu `navigator.gpu`, or what stands for it outside browsers; asked for a fresh adapter whenever a device is lost
+ * @param emulated the adapter is a CPU in disguise
  * @throws Error one sentence, when there is no device to be had
  */
-export async function webGpuParts(gpu: GPU | undefined): Promise<DeviceParts> {
+export async function webGpuParts(gpu: GPU | undefined, emulated: boolean): Promise<DeviceParts> {
   const { createWebGpuExecutor } = await import('../../plan/webgpu/executor.ts');
+  const { Autotune, tileVariants } = await import('../../plan/webgpu/autotune.ts');
   const source = new GpuSource(gpu);
   const { limits } = await source.device();
-  const createExecutor: ExecutorFactory = async (plans, lanes, tokens) => createWebGpuExecutor(plans, lanes, tokens, await source.device());
+  const createExecutor: ExecutorFactory = async (plans, lanes, tokens) => {
+    const device = await source.device();
+    const choices = await Autotune.of(device, tileVariants(emulated)).choices(plans, lanes.length);
+    return createWebGpuExecutor(plans, lanes, tokens, device, { choices });
+  };
   let speed: Promise<GpuSpeed> | undefined;
   return {
     createExecutor,
