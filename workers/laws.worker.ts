@@ -5,6 +5,7 @@ import type { AnalysisOptions, NextStage, Verdict } from '../src/experiments/exp
 import type { Figure } from '../src/experiments/figure.ts';
 import { experimentOf } from '../src/experiments/index.ts';
 import { analyseLandscapes, type LandscapeAnalysis } from '../src/experiments/landscapes.ts';
+import { fitTableTexts, type TableLaw, type TableLawAnswer, type TableText } from '../src/experiments/table-laws.ts';
 import { fitBowls, type Bowl } from '../src/laws/bowl.ts';
 import type { RunRow } from '../src/laws/fit.ts';
 import { fitStepLaw, type StepLawFit } from '../src/laws/step-law.ts';
@@ -33,6 +34,15 @@ export interface ExperimentQuestion {
   readonly options: AnalysisOptions;
   /** Whether all runs of the sweep have ended. */
   readonly complete: boolean;
+}
+
+/** A law to be fitted to tables. */
+export interface LawQuestion {
+  readonly law: TableLaw;
+  readonly tables: readonly TableText[];
+  /** Which count of our own JSON Lines is N. */
+  readonly count: string;
+  readonly resamples: number;
 }
 
 /** Fits of a table of runs from outside. */
@@ -74,6 +84,10 @@ const api = {
       if (error instanceof InputError) return { refused: error.sentence };
       throw error;
     }
+  },
+  /** Any law, fitted to tables as texts; `onProgress` hears the share done (of each table in turn). */
+  fitLaw({ law, tables, count, resamples }: LawQuestion, onProgress: (share: number) => void): TableLawAnswer {
+    return fitTableTexts(law, tables, count, { resamples, onProgress: (share) => onProgress(share) });
   },
   /** Bowls and Step Law of a table's rows. */
   fitTable(

@@ -3,22 +3,8 @@ import { parseArgs } from 'node:util';
 import { InputError, type Locale } from '../messages/sentence.ts';
 import type { CriticalBatchConstants } from '../laws/critical-batch-forms.ts';
 import { CHINCHILLA_DELTA, type Objective } from '../laws/huber.ts';
+import { LAW_NAMES, type LawName } from '../laws/law-tables.ts';
 import { TABLE_COLUMNS, type TableColumn } from '../laws/table.ts';
-
-/** Laws that `lab fit` knows, by the name on the command line. */
-export const LAW_NAMES = [
-  'bowl',
-  'step-law',
-  'three-term',
-  'power',
-  'kaplan',
-  'chinchilla',
-  'isoflop',
-  'envelope',
-  'critical-batch',
-  'trajectory',
-] as const;
-export type LawName = (typeof LAW_NAMES)[number];
 
 /** What `lab fit` was asked to do. */
 export interface FitArguments {

@@ -1,14 +1,14 @@
-// Which columns each law of `lab fit` needs, how it is called, and what it adds to the answer.
+// How each law of `lab fit` is called, and what it adds to the answer.
 import { fitBowls, type Bowl } from '../laws/bowl.ts';
 import type { BootstrapOptions } from '../laws/bootstrap.ts';
 import { fitChinchilla } from '../laws/chinchilla.ts';
 import { fitEnvelope } from '../laws/envelope.ts';
 import type { Fit, RunRow } from '../laws/fit.ts';
 import { fitIsoflop } from '../laws/isoflop.ts';
-import type { Table, TableColumn, TableOptions } from '../laws/table.ts';
+import type { LawName } from '../laws/law-tables.ts';
+import type { Table } from '../laws/table.ts';
 import { fitThreeTerm } from '../laws/three-term.ts';
-import { InputError } from '../messages/sentence.ts';
-import { objectiveNamed, type FitArguments, type LawName } from './fit-arguments.ts';
+import { objectiveNamed, type FitArguments } from './fit-arguments.ts';
 import { fitCriticalBatchTo, fitTrajectoryTo } from './fit-curves.ts';
 import { fitKaplanTo } from './fit-kaplan.ts';
 import { fitPowerLawTo } from './fit-power.ts';
@@ -20,79 +20,52 @@ export interface LawAnswer {
   readonly extra: Readonly<Record<string, unknown>>;
 }
 
-/** How one law reads a table and fits it. */
+/** How one law fits a table. */
 export interface LawRunner {
-  readonly table: Pick<TableOptions, 'required' | 'curves' | 'keepDiverged'>;
-  /** Columns of which at least one must be there, besides those required. */
-  readonly oneOf?: readonly TableColumn[];
   readonly fit: (table: Table, args: FitArguments, bootstrap: BootstrapOptions) => LawAnswer;
 }
 
 /** Every law of the command line. */
 export const lawRunners: Readonly<Record<LawName, LawRunner>> = {
   bowl: {
-    table: { keepDiverged: true },
-    oneOf: ['lr', 'B'],
     fit: ({ rows }, _, bootstrap) => answerOfBowls(rows, fitBowls(rows, { bootstrap })),
   },
   'step-law': {
-    table: { required: ['N', 'D'], keepDiverged: true },
-    oneOf: ['lr', 'B'],
     fit: fitStepLawTo,
   },
   'three-term': {
-    table: { required: ['N', 'D', 'B'], keepDiverged: true },
     fit: ({ rows }, { objective }, bootstrap) => ({
       fit: fitThreeTerm(rows, { objective: objectiveNamed(objective ?? 'ls'), bootstrap }),
       extra: {},
     }),
   },
   power: {
-    table: {},
-    oneOf: ['N', 'D', 'C', 'S'],
     fit: fitPowerLawTo,
   },
   kaplan: {
-    table: { curves: true, keepDiverged: true },
-    oneOf: ['N', 'D', 'C'],
     fit: fitKaplanTo,
   },
   chinchilla: {
-    table: { required: ['N', 'D'] },
     fit: ({ rows }, { objective }, bootstrap) => {
       const fit = fitChinchilla(rows, { objective: objectiveNamed(objective ?? 'huber'), bootstrap });
       return { fit, extra: { G: fit.G } };
     },
   },
   isoflop: {
-    table: { required: ['N'] },
-    oneOf: ['C', 'D'],
     fit: ({ rows }, _, bootstrap) => {
       const fit = fitIsoflop(rows, { bootstrap });
       return { fit, extra: { optima: fit.optima.map(({ C, N, D, loss, status }) => ({ C, N, D, loss, status })) } };
     },
   },
   envelope: {
-    table: { required: ['N'], curves: true },
-    oneOf: ['C', 'D'],
     fit: ({ rows }, _, bootstrap) => {
       const fit = fitEnvelope(rows, { bootstrap });
       return { fit, extra: { passages: fit.passages } };
     },
   },
-  'critical-batch': { table: { required: ['B', 'S'], curves: true, keepDiverged: true }, fit: fitCriticalBatchTo },
-  trajectory: { table: { required: ['N', 'B', 'S'], curves: true, keepDiverged: true }, fit: fitTrajectoryTo },
+  'critical-batch': { fit: fitCriticalBatchTo },
+  trajectory: { fit: fitTrajectoryTo },
 };
-
-/** Throws InputError when a table has none of the columns of which a law needs one. */
-export function checkOneOf(runner: LawRunner, table: Table, law: LawName): void {
-  const { oneOf } = runner;
-  if (oneOf === undefined || oneOf.some((column) => table.has.includes(column))) return;
-  throw new InputError({
-    en: `The table has none of the columns ${oneOf.join(', ')}, of which ${law} needs one; it has ${table.columns.join(', ')}. Name one with --columns, for example --columns ${oneOf[0]}=${table.columns[0]}.`,
-    zh: `表中没有 ${oneOf.join('、')} 中的任何一列，而 ${law} 至少需要其中一列；现有列为 ${table.columns.join('、')}。请用 --columns 指定，例如 --columns ${oneOf[0]}=${table.columns[0]}。`,
-  });
-}
 
 /** Many bowls as one answer: converged when any cell is, else what most cells say. */
 function answerOfBowls(rows: readonly RunRow[], bowls: readonly Bowl[]): LawAnswer {

@@ -1,10 +1,11 @@
 // `lab fit LAW FILE`: fits a law to a table of runs and prints the result, as text or as one JSON object.
 import type { Fit, LeftOut } from '../laws/fit.ts';
 import { shortNumber } from '../laws/sentences.ts';
+import { checkOneOf, lawTables } from '../laws/law-tables.ts';
 import { readTable, type Table } from '../laws/table.ts';
 import { InputError, type Locale } from '../messages/sentence.ts';
 import { readFitArguments, USAGE, type FitArguments } from './fit-arguments.ts';
-import { checkOneOf, lawRunners } from './fit-laws.ts';
+import { lawRunners } from './fit-laws.ts';
 
 /** Where a command writes and reads; text goes out as it is, newlines included. */
 export interface CommandStreams {
@@ -25,8 +26,9 @@ export async function fitCommand(args: string[], io: CommandStreams): Promise<nu
     const options = readFitArguments(args);
     const runner = lawRunners[options.law];
     const text = await readText(options.file, io);
-    const table = readTable(text, { ...runner.table, columns: options.columns, count: options.count });
-    checkOneOf(runner, table, options.law);
+    const needs = lawTables[options.law];
+    const table = readTable(text, { ...needs.table, columns: options.columns, count: options.count });
+    checkOneOf(needs, table, options.law);
     const { fit, extra } = runner.fit(table, options, {
       resamples: options.resamples,
       seed: options.seed,

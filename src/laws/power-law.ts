@@ -35,7 +35,18 @@ export interface PowerLawFit extends Fit<PowerLawParameter> {
   readonly law: 'power';
   /** The floor that was given, or undefined. */
   readonly givenFloor: number | undefined;
+  /** The curve over its points, ascending in x, with the 95 % interval of its height: for drawing with its band. Empty unless `converged`. */
+  readonly curve: readonly PowerLawCurvePoint[];
 }
+
+/** y of the fitted law at x. */
+export interface PowerLawCurvePoint extends Estimate {
+  readonly x: number;
+}
+
+/** Points of the curve, log-spaced, and how far it goes beyond the points on either side: a factor. */
+const CURVE_POINTS = 25;
+const CURVE_BEYOND = 1.25;
 
 /** Exponents are searched in ±this. */
 const LARGEST_EXPONENT = 5;
@@ -82,6 +93,7 @@ export function fitPowerLaw(points: readonly PowerLawPoint[], options: PowerLawO
     }),
     law,
     givenFloor: given,
+    curve: [],
   });
   if (problem !== undefined) return refuse(problem);
 
@@ -102,12 +114,14 @@ export function fitPowerLaw(points: readonly PowerLawPoint[], options: PowerLawO
       : floor === 'fitted' && at.E < LEAST_FLOOR_SHARE * lowest
         ? sentences.boundHit('E', 0)
         : undefined;
+  const byRow = used.map(({ row }, i) => ({ row, residual: solved.residuals[i] })).sort((a, b) => a.row - b.row);
   const base = {
     law,
     givenFloor: given,
-    used: used.map((point) => point.row).sort((a, b) => a - b),
+    curve: [],
+    used: byRow.map(({ row }) => row),
     left,
-    residuals: [...solved.residuals],
+    residuals: byRow.map(({ residual }) => residual),
     objective: {
       name: objective.name,
       value: objectiveValue(objective, solved.residuals),
@@ -116,24 +130,46 @@ export function fitPowerLaw(points: readonly PowerLawPoint[], options: PowerLawO
   };
   if (bound !== undefined) return { ...base, status: 'bound hit', message: bound, parameters: {}, bootstrap: undefined };
   const reported: readonly PowerLawParameter[] = floor === 'fitted' ? ['c', 'a', 'E'] : ['c', 'a'];
-  const { parameters, bootstrap: unit } = bootstrapCurve<PowerLawParameter>({
+  const drawnAt = curvePlaces(used);
+  const places = drawnAt.map((_, i) => `curve ${i}` as const);
+  const { parameters: all, bootstrap: unit } = bootstrapCurve<PowerLawParameter | `curve ${number}`>({
     problem: curve.problem,
     fit: solved,
     objective,
     report: (parameters) => {
-      const all = report(parameters);
-      return Object.fromEntries(reported.map((name) => [name, all[name]])) as Record<PowerLawParameter, number>;
+      const named = report(parameters);
+      return Object.fromEntries([
+        ...reported.map((name) => [name, named[name]]),
+        ...drawnAt.map((x, i) => [places[i], named.c * x ** named.a + (floor === 'fitted' ? named.E : (given ?? 0))]),
+      ]) as Record<PowerLawParameter | `curve ${number}`, number>;
     },
-    factors: ['c'],
+    factors: ['c', ...places],
     options: bootstrap,
   });
-  return { ...base, status: 'converged', message: found(names, parameters, given), parameters, bootstrap: unit };
+  const parameters = Object.fromEntries(reported.flatMap((name) => (all[name] ? [[name, all[name]]] : []))) as PowerLawFit['parameters'];
+  return {
+    ...base,
+    status: 'converged',
+    message: found(names, parameters, given),
+    parameters,
+    bootstrap: unit,
+    curve: drawnAt.flatMap((x, i) => {
+      const height = all[places[i]];
+      return height === undefined ? [] : [{ x, ...height }];
+    }),
+  };
 }
 
 /** y at x by a fitted law; NaN unless it converged. */
 export function powerLawAt(fit: PowerLawFit, x: number): number {
   const { c, a, E } = fit.parameters;
   return c === undefined || a === undefined ? NaN : (E?.value ?? fit.givenFloor ?? 0) + c.value * x ** a.value;
+}
+
+function curvePlaces(points: readonly PowerLawPoint[]): number[] {
+  const low = points.reduce((least, { x }) => Math.min(least, x), Infinity) / CURVE_BEYOND;
+  const high = points.reduce((most, { x }) => Math.max(most, x), 0) * CURVE_BEYOND;
+  return Array.from({ length: CURVE_POINTS }, (_, i) => low * (high / low) ** (i / (CURVE_POINTS - 1)));
 }
 
 interface PowerCurve {

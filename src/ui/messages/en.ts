@@ -297,6 +297,16 @@ export const en = {
     remove: 'Remove',
     what: 'What the fit says',
   },
+  laws: {
+    heading: 'Fit a law',
+    explain: 'Any law of the field, fitted to the runs of this sweep, to tables from elsewhere, or to both side by side.',
+    law: 'Law',
+    runs: 'Runs',
+    fit: 'Fit',
+    stop: 'Stop',
+    fitting: 'fitting',
+    none: 'There are no runs yet: train some, or open a table above.',
+  },
   charts: {
     svg: 'SVG',
     png: 'PNG',

@@ -296,6 +296,16 @@ export const zh: typeof en = {
     remove: '移除',
     what: '拟合结果',
   },
+  laws: {
+    heading: '拟合定律',
+    explain: '把领域中的任一定律拟合到本次扫描的训练、外部表格，或两者并列。',
+    law: '定律',
+    runs: '训练',
+    fit: '拟合',
+    stop: '停止',
+    fitting: '正在拟合',
+    none: '还没有训练结果：请先训练，或在上方打开一个表格。',
+  },
   charts: {
     svg: 'SVG',
     png: 'PNG',

@@ -1,9 +1,9 @@
 // `lab fit` from its arguments to its output.
 import { describe, expect, it } from 'vitest';
 import { fitCommand } from '../../../src/cli/fit.ts';
-import { LAW_NAMES } from '../../../src/cli/fit-arguments.ts';
 import type { RunRow } from '../../../src/laws/fit.ts';
 import { lossAtSizeAndSteps, lossAtSizeAndTokens } from '../../../src/laws/kaplan-forms.ts';
+import { LAW_NAMES } from '../../../src/laws/law-tables.ts';
 import { createRandom } from '../../../src/laws/random.ts';
 import { octaves, plantedGrid } from '../laws/planted.ts';
 

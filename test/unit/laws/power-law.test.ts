@@ -120,3 +120,21 @@ describe('coverage of 95 % intervals over 200 seeds', () => {
     });
   }
 });
+
+it('gives residuals row by row, and the curve with its band, whatever order the points came in', () => {
+  const points = [5, 1, 9, 3, 7, 2].map((half, row) => ({
+    x: 10 ** (half / 2),
+    y: 5 * 10 ** (-half / 8) * (1 + 0.01 * ((row * 7) % 5)),
+    row,
+  }));
+  const fit = fitPowerLaw(points);
+  expect(fit.used).toEqual([0, 1, 2, 3, 4, 5]);
+  fit.used.forEach((row, i) => expect(Math.log(points[row].y / powerLawAt(fit, points[row].x))).toBeCloseTo(fit.residuals[i], 9));
+  expect(fit.curve.length).toBeGreaterThan(10);
+  for (const { x, value, low, high } of fit.curve) {
+    expect(value / powerLawAt(fit, x)).toBeCloseTo(1, 9);
+    expect(low).toBeLessThan(value);
+    expect(high).toBeGreaterThan(value);
+  }
+  expect(fitPowerLaw(points.slice(0, 2)).curve).toEqual([]);
+});
