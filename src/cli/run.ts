@@ -71,16 +71,20 @@ export async function runCommand(args: readonly string[], surroundings: RunSurro
         bar.say({ en: text, zh: text });
       }
     });
-    announce(queue, err);
+    announce(queue, open.engine === 'plan', err);
     const end = interrupted ? 'stopped' : await queue.start();
     bar.clear();
-    const { runs, finished, diverged, failed, skipped, secondsSpent, waiting } = queue.totals();
+    const { runs, finished, diverged, failed, skipped, secondsSpent, waiting, stepsDone, stepsShared } = queue.totals();
     const ended = finished + diverged + failed + skipped;
     if (end === 'stopped') {
       err(`Stopped: ${ended} of ${runs} runs are in ${out}; the same command goes on with the other ${waiting}.\n`);
       return INTERRUPTED;
     }
     err(`Done: ${runs} runs in ${out}${diverged > 0 ? `, ${diverged} of them diverged` : ''}; ${duration(secondsSpent)} of training.\n`);
+    if (stepsShared > 0)
+      err(
+        `${short(stepsDone - stepsShared)} steps were trained for ${short(stepsDone)} steps of runs: runs that begin alike share the others.\n`,
+      );
     if (failed === 0) return 0;
     const reason = queue.records().find((record) => record.status === 'failed')?.reason;
     err(`${failed} runs failed; the same command tries them again. ${reason?.en ?? ''}\n`);
@@ -92,15 +96,17 @@ export async function runCommand(args: readonly string[], surroundings: RunSurro
   }
 }
 
-function announce(queue: SweepQueue, err: (text: string) => void): void {
+function announce(queue: SweepQueue, shares: boolean, err: (text: string) => void): void {
   const views = [...queue.runs()];
-  const { runs, tokens, flops } = sweepCost(
+  const { runs, tokens, flops, shared } = sweepCost(
     views.map((view) => view.run),
     (config) => config.vocabulary,
+    shares,
   );
   const done = views.filter((view) => view.phase === 'ended').length;
+  const once = shared.tokens > 0 ? `; ${short(shared.tokens)} tokens more are shared by runs that begin alike, and trained once` : '';
   err(
-    `${queue.sweep.name}: ${runs} runs, ${short(tokens)} tokens, at most ${short(flops)} FLOPs${done > 0 ? `; ${done} runs are done already` : ''}.\n`,
+    `${queue.sweep.name}: ${runs} runs, ${short(tokens)} tokens, at most ${short(flops)} FLOPs${once}${done > 0 ? `; ${done} runs are done already` : ''}.\n`,
   );
 }
 

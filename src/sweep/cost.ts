@@ -5,16 +5,23 @@ import { countFlops } from '../model/counts.ts';
 import { modelConfig } from '../model/parameters.ts';
 import { validationSteps } from '../training/recorder.ts';
 import type { Measurement } from '../training/trainer.ts';
+import { sharedUpdates } from '../training/trunk.ts';
 
 /** Tokens in the vocabulary that a run's data really uses. */
 export type VocabularyOf = (config: RunConfig) => number;
 
-/** Exact costs of training. */
-export interface Cost {
-  readonly runs: number;
+/** Exact amounts of training. */
+export interface Amounts {
   readonly tokens: number;
   readonly steps: number;
   readonly flops: number;
+}
+
+/** Exact costs of training, what runs share counted once. */
+export interface Cost extends Amounts {
+  readonly runs: number;
+  /** What trained runs contain beyond that: the beginnings that they have in common with a longer run. */
+  readonly shared: Amounts;
 }
 
 /** Training FLOPs per token, attention and head included. */
@@ -37,15 +44,26 @@ export function roughFlops(config: RunConfig): number {
   return computedPerToken(config, config.vocabulary) * tokensRead(config);
 }
 
-/** Exact costs of many runs together. */
-export function sweepCost(runs: readonly SweepRun[], vocabularyOf: VocabularyOf): Cost {
-  const total = { runs: runs.length, tokens: 0, steps: 0, flops: 0 };
-  for (const { config } of runs) {
-    total.tokens += tokensRead(config);
-    total.steps += steps(config);
-    total.flops += runFlops(config, vocabularyOf(config));
+/**
+ * Exact costs of many runs together.
+ * @param shares whether the trainer trains once what runs share; the reference trainer does not
+ */
+export function sweepCost(runs: readonly SweepRun[], vocabularyOf: VocabularyOf, shares = true): Cost {
+  const total = { tokens: 0, steps: 0, flops: 0 };
+  const shared = { tokens: 0, steps: 0, flops: 0 };
+  const beginnings = shares ? sharedUpdates(runs) : [];
+  for (const [index, { config }] of runs.entries()) {
+    const perToken = flopsPerToken(config, vocabularyOf(config));
+    const add = (to: { -readonly [Key in keyof Amounts]: number }, count: number): void => {
+      to.steps += count;
+      to.tokens += count * batchTokens(config);
+      to.flops += count * batchTokens(config) * perToken;
+    };
+    const beginning = beginnings.at(index) ?? 0;
+    add(shared, beginning);
+    add(total, steps(config) - beginning);
   }
-  return total;
+  return { runs: runs.length, ...total, shared };
 }
 
 /** One measurement of one run's step. */
@@ -95,7 +113,7 @@ export class TimeModel {
     return this.#models.length > 0;
   }
 
-  /** Seconds that a run adds to a worker's work, validation included. In a population of k lanes each lane adds a k-th of the whole. */
+  /** Seconds that a run adds to a worker's work when it is trained from its start, validation included. In a population of k lanes each lane adds a k-th of the whole. */
   seconds(config: RunConfig, vocabulary: number): number {
     const { overhead, perToken } = this.#at(computedPerToken(config, vocabulary));
     const heldOut = validationSteps(config).length * config.validationTokens * VALIDATION_SHARE;

@@ -25,6 +25,9 @@ export interface Totals {
   /** Training FLOPs of all runs, exact. */
   readonly flops: number;
   readonly flopsDone: number;
+  /** Steps done of runs that have ended or are training, and those of them that were taken over from a run that begins alike. */
+  readonly stepsDone: number;
+  readonly stepsShared: number;
   /** Over the last few seconds; 0 while nothing trains. */
   readonly tokensPerSecond: number;
   /** Seconds spent training so far, pauses not counted. */

@@ -1,5 +1,5 @@
 // One run of a queue, from waiting to its record.
-import { batchTokens, tokensRead } from '../config/run.ts';
+import { batchTokens, steps, tokensRead } from '../config/run.ts';
 import type { SweepRun } from '../config/sweep.ts';
 import { ThinnedCurve } from '../training/recorder.ts';
 import { populationKey } from '../training/trainer.ts';
@@ -18,6 +18,8 @@ export interface RunView {
   /** Steps done and tokens read in this training. */
   readonly step: number;
   readonly tokens: number;
+  /** Of the steps done, those taken over from a longer run that begins alike: they were trained once for both. */
+  readonly sharedSteps: number;
   /** Passes over the corpus begun. */
   readonly epoch: number;
   /** Times a worker died under it. */
@@ -40,11 +42,12 @@ export class LiveRun implements RunView {
   tokens = 0;
   epoch = 1;
   attempts = 0;
-  /** Of the steps done, those taken over from a longer run that begins alike. */
   sharedSteps = 0;
-  /** Seconds of one worker that it is predicted to take, in all. */
-  predicted = 0;
-  /** Tokens that the forecast has taken note of. */
+  /** Steps that, before anything of this training is known, another run is expected to take for this one. */
+  expectedShared = 0;
+  /** Seconds of one worker that it is predicted to take when it is trained from its start. */
+  predictedAlone = 0;
+  /** Trained tokens that the forecast has taken note of. */
   noted = 0;
   /** Progress not yet kept. */
   unsaved = false;
@@ -69,6 +72,30 @@ export class LiveRun implements RunView {
     this.#curve = new ThinnedCurve(this.run.config);
     this.#validation = [];
     this.#before = undefined;
+  }
+
+  /** Predicted seconds of one worker for what it adds to the work of others. */
+  get predicted(): number {
+    return this.predictedAlone * this.#shareAfter(this.#knownShared);
+  }
+
+  /** What of {@link predicted} is left. */
+  get predictedLeft(): number {
+    return this.predictedAlone * this.#shareAfter(Math.max(this.step, this.#knownShared));
+  }
+
+  /** Tokens that were trained for this run and not taken over. */
+  get trainedTokens(): number {
+    return this.tokens - this.sharedSteps * batchTokens(this.run.config);
+  }
+
+  get #knownShared(): number {
+    return this.step > 0 ? this.sharedSteps : this.expectedShared;
+  }
+
+  /** Share of the run that comes after a step. */
+  #shareAfter(step: number): number {
+    return 1 - step / steps(this.run.config);
   }
 
   addLosses(firstStep: number, losses: Float32Array): void {
@@ -130,5 +157,6 @@ export class LiveRun implements RunView {
     this.step = 0;
     this.tokens = 0;
     this.noted = 0;
+    this.sharedSteps = 0;
   }
 }

@@ -4,6 +4,7 @@ import type { RunConfig } from '../config/run.ts';
 import { expandSweep, parseSweep, sweepId, type Grid, type SweepConfig } from '../config/sweep.ts';
 import { InputError, type Sentence } from '../messages/sentence.ts';
 import type { DeviceReport, LaneEvent, LaneOutcome } from '../training/trainer.ts';
+import { sharedUpdates } from '../training/trunk.ts';
 import { calibrate, TimeModel } from './cost.ts';
 import { KnownData } from './data-facts.ts';
 import { deferred, type Deferred } from './deferred.ts';
@@ -293,11 +294,17 @@ export class SweepQueue {
   }
 
   #predict(): void {
-    for (const live of this.#runs.values())
-      if (live.phase !== 'ended') live.predicted = this.#time.seconds(live.run.config, this.#data.vocabulary(live.run.config));
+    const unended = this.#unended();
+    const shared = this.#report?.engine === 'reference' ? [] : sharedUpdates(unended.map((live) => live.run));
+    unended.forEach((live, index) => {
+      live.predictedAlone = this.#time.seconds(live.run.config, this.#data.vocabulary(live.run.config));
+      live.expectedShared = shared.at(index) ?? 0;
+    });
   }
 
   #begin(): void {
+    // What runs that have ended would have trained for others is left to those.
+    this.#predict();
     this.#tally.go();
     this.#setState('running');
     this.#timers = [setInterval(() => this.#emitTotals(), TOTALS_EVERY), setInterval(() => this.#saveProgress(), SAVE_EVERY)];
@@ -354,6 +361,7 @@ export class SweepQueue {
       curve: live.curve(),
       validation: live.validation(),
       seconds,
+      sharedSteps: live.sharedSteps,
     });
     live.end(record);
     const parameters = outcome.status === 'finished' && this.#options.keepParameters ? outcome.parameters : undefined;

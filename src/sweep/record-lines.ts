@@ -38,6 +38,7 @@ const lineSchema = v.object({
   vocabulary: v.optional(atLeastZero, 0),
   engine: v.optional(v.picklist(['plan', 'reference']), 'reference'),
   device: v.optional(v.string(), ''),
+  sharedSteps: v.optional(atLeastZero),
 });
 
 function lineError(line: number, what: { en: string; zh: string }): InputError {
@@ -62,7 +63,7 @@ export function parseRecordLine(text: string, line: number): RunRecord {
   try {
     const result = v.safeParse(lineSchema, ownData(data, 'run'));
     if (!result.success) throw sentenceOf(result.issues[0], { en: 'This is no record of a run', zh: '不是训练记录' });
-    const { config, N, seed, reason, lastFiniteLoss, finalLoss, smoothedTrainLoss, status, ...rest } = result.output;
+    const { config, N, seed, reason, lastFiniteLoss, sharedSteps, finalLoss, smoothedTrainLoss, status, ...rest } = result.output;
     if (status === 'finished' && !(finalLoss !== null && finalLoss > 0))
       throw new InputError({
         en: 'a finished run needs a finalLoss above zero, in nats per token.',
@@ -79,6 +80,7 @@ export function parseRecordLine(text: string, line: number): RunRecord {
       seed: seed ?? checked.seed,
       ...(reason ? { reason } : {}),
       ...(lastFiniteLoss === undefined ? {} : { lastFiniteLoss }),
+      ...(sharedSteps === undefined ? {} : { sharedSteps }),
     });
   } catch (error) {
     if (error instanceof InputError) throw lineError(line, error.sentence);
@@ -170,6 +172,7 @@ const columns: readonly (readonly [name: string, value: (record: RunRecord) => s
   ['engine', (run) => run.engine],
   ['device', (run) => run.device],
   ['seconds', (run) => run.seconds],
+  ['sharedSteps', (run) => run.sharedSteps ?? 0],
 ];
 
 /** Text in a cell: quoted where it must be (RFC 4180), never taken for a formula by a spreadsheet. */

@@ -49,7 +49,10 @@ export interface RunRecord {
   readonly backend: Backend;
   readonly engine: Engine;
   readonly device: string;
+  /** Seconds of training, those of shared steps not counted. */
   readonly seconds: number;
+  /** Of the S steps, the first so many were trained once for this run and a longer one that begins alike; absent: none. */
+  readonly sharedSteps?: number;
 }
 
 /** What a run's record is made from. */
@@ -62,10 +65,12 @@ export interface EndedRun {
   readonly curve: readonly CurvePoint[];
   readonly validation: readonly CurvePoint[];
   readonly seconds: number;
+  /** Default 0. */
+  readonly sharedSteps?: number;
 }
 
 /** The record of a run that has ended. */
-export function toRecord({ run, outcome, facts, report, curve, validation, seconds }: EndedRun): RunRecord {
+export function toRecord({ run, outcome, facts, report, curve, validation, seconds, sharedSteps = 0 }: EndedRun): RunRecord {
   const { id, config } = run;
   const vocabulary = facts?.vocabulary ?? config.vocabulary;
   const windows = facts === undefined ? Infinity : Math.floor(facts.trainingTokens / config.context);
@@ -92,6 +97,7 @@ export function toRecord({ run, outcome, facts, report, curve, validation, secon
     engine: report.engine,
     device: report.device,
     seconds,
+    ...(sharedSteps > 0 ? { sharedSteps } : {}),
   };
 }
 

@@ -52,17 +52,17 @@ export class Tally {
 
   /** A run has come further. */
   note(live: LiveRun): void {
-    const tokens = live.tokens - live.noted;
+    const tokens = live.trainedTokens - live.noted;
     if (tokens <= 0) return;
-    live.noted = live.tokens;
+    live.noted = live.trainedTokens;
     this.#tokens += tokens;
-    this.#forecast.note(live.kind, (live.predicted * tokens) / live.D, 0);
+    this.#forecast.note(live.kind, (live.predictedAlone * tokens) / live.D, 0);
   }
 
   /** The figures now. */
   totals(runs: Iterable<LiveRun>, workers: { readonly living: number; readonly usable: number }): Totals {
     const counts = { waiting: 0, training: 0, finished: 0, diverged: 0, failed: 0, skipped: 0 };
-    const sums = { runs: 0, tokens: 0, tokensDone: 0, flops: 0, flopsDone: 0 };
+    const sums = { runs: 0, tokens: 0, tokensDone: 0, flops: 0, flopsDone: 0, stepsDone: 0, stepsShared: 0 };
     const rest: { kind: string; predicted: number }[] = [];
     for (const live of runs) {
       const flops = live.record?.C ?? runFlops(live.run.config, this.#vocabulary(live.run.config));
@@ -72,8 +72,10 @@ export class Tally {
       sums.tokensDone += share * live.D;
       sums.flops += flops;
       sums.flopsDone += share * flops;
+      sums.stepsDone += live.record?.S ?? live.step;
+      sums.stepsShared += live.record === undefined ? Math.min(live.step, live.sharedSteps) : (live.record.sharedSteps ?? 0);
       counts[live.record?.status ?? (live.phase === 'training' ? 'training' : 'waiting')]++;
-      if (live.phase !== 'ended') rest.push({ kind: live.kind, predicted: live.predicted * (1 - share) });
+      if (live.phase !== 'ended') rest.push({ kind: live.kind, predicted: live.predictedLeft });
     }
     const from = this.#speed.at(0);
     const to = this.#speed.at(-1);

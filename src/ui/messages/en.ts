@@ -23,6 +23,7 @@ export const en = {
     runs: (runs: string) => `${runs} runs`,
     sizes: (sizes: number) => (sizes === 1 ? '1 model size' : `${sizes} model sizes`),
     tokensFlops: (tokens: string, flops: string) => `${tokens} tokens, ${flops} FLOPs`,
+    shared: (tokens: string) => `${tokens} tokens more are shared by runs that begin alike, and trained once`,
     on: 'On',
     takes: 'Takes here',
     measuring: 'measuring how fast this device is …',

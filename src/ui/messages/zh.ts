@@ -24,6 +24,7 @@ export const zh: typeof en = {
     runs: (runs) => `${runs} 次训练`,
     sizes: (sizes) => `${sizes} 种模型规模`,
     tokensFlops: (tokens, flops) => `${tokens} 词元，${flops} FLOPs`,
+    shared: (tokens) => `另有 ${tokens} 词元为开头相同的训练所共有，只训练一次`,
     on: '设备',
     takes: '在此需要',
     measuring: '正在测量本设备的速度……',

@@ -65,8 +65,10 @@ export class Lab {
     return this.state === 'running' || this.state === 'paused' || this.state === 'stopping';
   }
 
-  /** Exact cost of all runs; the vocabulary is taken at its limit until the data is known. */
-  readonly cost: Cost = $derived(sweepCost(this.runs, (config) => this.facts.get(dataKey(config))?.vocabulary ?? config.vocabulary));
+  /** Exact cost of all runs, what they share counted once where the engine trains it once; the vocabulary is taken at its limit until the data is known. */
+  readonly cost: Cost = $derived(
+    sweepCost(this.runs, (config) => this.facts.get(dataKey(config))?.vocabulary ?? config.vocabulary, this.report?.engine !== 'reference'),
+  );
 
   factsOf(config: RunConfig): DataFacts | undefined {
     return this.facts.get(dataKey(config));

@@ -242,6 +242,8 @@ describe('the progress line', () => {
       tokens: 1000,
       tokensDone: 500,
       flops: 1,
+      stepsDone: 0,
+      stepsShared: 0,
       flopsDone: 1,
       tokensPerSecond: 50_000,
       secondsSpent: 3,

@@ -10,6 +10,8 @@ const config = (input: RunInput): RunConfig => parseRun({ context: 8, tokens: 80
 const run = (input: RunInput) => ({ id: runId(config(input)), config: config(input) });
 const shape = (width: number) => ({ layers: 1, width, heads: 1, mlpRatio: 4 });
 
+const none = { tokens: 0, steps: 0, flops: 0 };
+
 describe('exact costs', () => {
   it('agree with a count by hand', () => {
     // Per token, forward: projections 2·4·8², scores 2·(8+1)·8, MLP 2·2·8·32, head 2·8·10; training is three times that.
@@ -20,7 +22,20 @@ describe('exact costs', () => {
     expect(runFlops(one, 10)).toBe(perToken * 80);
     const cost = sweepCost([run({ shape: shape(8), tokens: 80 }), run({ shape: shape(8), tokens: 160, batchSequences: 3 })], () => 10);
     // The second reads whole batches of 24: 144 of 160 tokens.
-    expect(cost).toEqual({ runs: 2, tokens: 80 + 144, steps: 5 + 6, flops: perToken * (80 + 144) });
+    expect(cost).toEqual({ runs: 2, tokens: 80 + 144, steps: 5 + 6, flops: perToken * (80 + 144), shared: none });
+  });
+
+  it('count what runs share once, and say so', () => {
+    const perToken = flopsPerToken(config({ shape: shape(8) }), 10);
+    // 1,000, 500, …, 62 steps of 16 tokens, cooldown over the last fifth.
+    const runs = [16_000, 8000, 4000, 2000, 1000].map((tokens) =>
+      run({ shape: shape(8), tokens, batchSequences: 2, schedule: 'constant and cooldown', warmupTokens: 160, cooldownFraction: 0.2 }),
+    );
+    const steps = 1000 + 500 + 250 + 125 + 62;
+    const shared = 401 + 201 + 101 + (62 - 12 + 1);
+    const amounts = (count: number) => ({ steps: count, tokens: 16 * count, flops: 16 * count * perToken });
+    expect(sweepCost(runs, () => 10)).toEqual({ runs: 5, ...amounts(steps - shared), shared: amounts(shared) });
+    expect(sweepCost(runs, () => 10, false)).toEqual({ runs: 5, ...amounts(steps), shared: none });
   });
 });
 

@@ -4,6 +4,7 @@ import { steps, batchTokens, tokensRead, type RunConfig } from '../../../src/con
 import type { SweepRun } from '../../../src/config/sweep.ts';
 import type { DataFacts, PoolWorker, WorkerPool } from '../../../src/sweep/pool.ts';
 import type { DeviceReport, LaneEvent } from '../../../src/training/trainer.ts';
+import { sharedUpdates } from '../../../src/training/trunk.ts';
 
 /** How a fake pool behaves. */
 export interface FakeOptions {
@@ -16,6 +17,8 @@ export interface FakeOptions {
   readonly facts?: (config: RunConfig) => DataFacts | Error;
   /** Called before a population trains: what the worker will do instead of training it. */
   readonly trouble?: (runs: readonly SweepRun[], worker: number) => 'die' | 'fall silent' | 'reject' | 'leave' | undefined;
+  /** Runs of one population that begin alike are told as the engine tells them. */
+  readonly shares?: boolean;
   /** Rejects the n-th start (from 0) with this message. */
   readonly startError?: (start: number) => string | undefined;
 }
@@ -47,7 +50,7 @@ export class FakePool implements WorkerPool {
   }
 
   #worker(index: number): PoolWorker {
-    const { lanes = 1, milliseconds = 100, trouble, facts, loss = () => 2 } = this.options;
+    const { lanes = 1, milliseconds = 100, trouble, facts, loss = () => 2, shares = false } = this.options;
     let die: (reason: string) => void = () => undefined;
     const died = new Promise<string>((resolve) => {
       die = resolve;
@@ -58,7 +61,7 @@ export class FakePool implements WorkerPool {
     const skipped = new Set<string>();
     const sleep = (time: number) => new Promise((resolve) => setTimeout(resolve, time));
     return {
-      report,
+      report: { ...report, engine: shares ? 'plan' : 'reference' },
       died,
       describeData: (config) => {
         const answer = facts?.(config) ?? { vocabulary: 32, trainingTokens: 1e9, validationTokens: 1000, bytesPerToken: 1 };
@@ -82,6 +85,10 @@ export class FakePool implements WorkerPool {
           if (what === 'leave') return;
           const halves = [0, 1];
           const open = new Set(runs);
+          if (shares) {
+            const shared = sharedUpdates(runs);
+            runs.forEach(({ id }, i) => shared[i] > 0 && send([{ kind: 'shared', id, steps: shared[i] }]));
+          }
           for (const half of halves) {
             for (let slice = 0; slice < 5; slice++) {
               await sleep(milliseconds / 10);

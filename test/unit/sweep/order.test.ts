@@ -1,10 +1,13 @@
 // The order of runs and the packing into populations: every run exactly once, the coarse grid first, no worker starved.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseRun, runId } from '../../../src/config/parse.ts';
+import { steps } from '../../../src/config/run.ts';
 import { expandSweep, parseSweep, type SweepRun } from '../../../src/config/sweep.ts';
 import { coarseIndices, landscapeKey, orderRuns } from '../../../src/sweep/order.ts';
 import { WaitingRuns } from '../../../src/sweep/pack.ts';
 import { populationKey } from '../../../src/training/trainer.ts';
+import { trunkKey } from '../../../src/training/trunk.ts';
 
 const shape = (width: number) => ({ layers: 1, width, heads: 1 });
 
@@ -123,6 +126,40 @@ describe('the packing into populations', () => {
         }
       }),
       { numRuns: 60 },
+    );
+  });
+
+  it('keeps runs that begin alike together, where a worker can hold them', () => {
+    const anyAxis = fc.record({
+      rates: fc.integer({ min: 1, max: 4 }),
+      lengths: fc.uniqueArray(fc.integer({ min: 2, max: 200 }), { minLength: 1, maxLength: 6 }),
+    });
+    fc.assert(
+      fc.property(anyAxis, fc.integer({ min: 1, max: 30 }), fc.integer({ min: 1, max: 4 }), ({ rates, lengths }, lanes, workers) => {
+        const runs = lengths.flatMap((length) =>
+          Array.from({ length: rates }, (_, i): SweepRun => {
+            const config = parseRun({
+              context: 8,
+              tokens: 16 * length,
+              batchSequences: 2,
+              learningRate: 2 ** -(3 + i),
+              schedule: 'constant and cooldown',
+              warmupTokens: 32,
+            });
+            return { id: runId(config), config };
+          }),
+        );
+        const populations = packed(runs, lanes, workers, (run) => steps(run.config));
+        expect(new Set(populations.flat())).toEqual(new Set(runs));
+        expect(populations.flat()).toHaveLength(runs.length);
+        for (const population of populations) expect(population.length).toBeLessThanOrEqual(lanes);
+        if (lengths.length > lanes) return;
+        for (const run of runs) {
+          const alike = runs.filter((other) => trunkKey(other.config) === trunkKey(run.config));
+          expect(populations.filter((population) => population.some((other) => alike.includes(other)))).toHaveLength(1);
+        }
+      }),
+      { numRuns: 100 },
     );
   });
 

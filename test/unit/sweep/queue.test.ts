@@ -57,6 +57,39 @@ describe('the queue', () => {
     vi.useRealTimers();
   });
 
+  it('counts what runs share once: in its forecast, in its figures and in the records', async () => {
+    const sweep = parseSweep({
+      name: 'lengths',
+      base: { context: 8, validationTokens: 1, batchSequences: 2, schedule: 'constant and cooldown', warmupTokens: 160 },
+      grids: [{ axes: { tokens: [1600, 3200, 6400], learningRate: [0.01, 0.02] } }],
+    });
+    // 100, 200 and 400 steps, of which 81 and 161 are those of the longest too.
+    const alone = await bench({}, { sweep });
+    const sharing = await bench({ shares: true, size: 2, lanes: 100 }, { sweep });
+    await settled(Promise.all([alone.queue.prepare(), sharing.queue.prepare()]));
+    const ratio = (2 * sharing.queue.totals().secondsLeft!) / alone.queue.totals().secondsLeft!;
+    expect(ratio).toBeCloseTo((700 - 81 - 161) / 700, 2);
+
+    expect(await settled(sharing.queue.start())).toBe('finished');
+    // Each worker has the three lengths of one learning rate.
+    expect(sharing.pool.populations.map(({ runs }) => runs.map(({ config }) => config.tokens))).toEqual([
+      [1600, 3200, 6400],
+      [1600, 3200, 6400],
+    ]);
+    expect(sharing.queue.totals()).toMatchObject({ tokens: 22_400, tokensDone: 22_400, stepsDone: 1400, stepsShared: 2 * (81 + 161) });
+    const records = await sharing.store.all();
+    const found = records.map(({ S, sharedSteps }) => [S, sharedSteps]).sort(([a], [b]) => a! - b!);
+    const [short, middle, long] = [
+      [100, 81],
+      [200, 161],
+      [400, undefined],
+    ];
+    expect(found).toEqual([short, short, middle, middle, long, long]);
+
+    expect(await settled(alone.queue.start())).toBe('finished');
+    expect(alone.queue.totals()).toMatchObject({ stepsDone: 1400, stepsShared: 0 });
+  });
+
   it('trains every run once, keeps its record and parameters, and says how it goes', async () => {
     const { queue, pool, store, events } = await bench({ size: 3, lanes: 2 });
     expect(await settled(queue.start())).toBe('finished');
