@@ -134,9 +134,12 @@ export function accountingLadder(runs: readonly CountedRun[], options: Accountin
     if (index < 0 || line === undefined) return refuse(convention, problem ?? notFound(optima), optima);
     const samples = lines[index];
     const before = counted[index - 1]?.line;
-    const a = estimate(line.a, samples.map((sample) => sample.a)); // prettier-ignore
-    const loss = estimate(line.loss, samples.map((sample) => sample.loss)); // prettier-ignore
-    const factor = estimate(line.c, samples.map((sample) => sample.c)); // prettier-ignore
+    const of = (name: 'a' | 'c' | 'loss'): Estimate =>
+      estimate(
+        line[name],
+        samples.map((sample) => sample[name]),
+      );
+    const [a, loss, factor] = [of('a'), of('loss'), of('c')];
     return {
       law: 'accounting',
       status: 'converged',

@@ -28,8 +28,10 @@ export function plantedTrajectory(t: TrajectoryTruth, N: number, B: number, S: n
   const right = (loss: number): number => floor + ((t.Sc * (1 + t.Bstar / (B * loss ** (1 / t.alphaB)))) / S) ** t.alphaS;
   let low = floor;
   let high = right(floor);
-  for (let i = 0; i < 100; i++) {
+  // The bracket can start 10³⁰ times as wide as the floor: halved until no number lies inside.
+  for (;;) {
     const middle = (low + high) / 2;
+    if (!(middle > low && middle < high)) break;
     if (right(middle) > middle) low = middle;
     else high = middle;
   }

@@ -53,6 +53,8 @@ describe('the forms', () => {
         const right = minimumLoss(constants(truth), N) + ((truth.Sc * (1 + critical / B)) / S) ** truth.alphaS;
         expect(right / loss).toBeCloseTo(1, 9);
       }),
+      // A small floor under a steep law: the bracket of the root spans thirty orders of magnitude.
+      { examples: [[{ alphaN: 0.174, Nc: 1e6, alphaS: 1.489, Sc: 24.5, alphaB: 0.1, Bstar: 1.77e7 }, 1e10, 1, 1]] },
     );
   });
 
