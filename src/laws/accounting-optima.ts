@@ -6,7 +6,7 @@
 // it is in all parameters that the loss is nearest to a sum of powers, whose parabola shifts all vertices alike.
 import type { CountingConvention, ModelCounts } from './accounting-counts.ts';
 import { fitParabola } from './budgets.ts';
-import { curveAt, logCurve } from './loss-curves.ts';
+import { curveAt, logCurve } from './log-curve.ts';
 import { smoothCurve } from './smooth-curve.ts';
 
 /** One loss of a model that was counted. */
