@@ -1,8 +1,8 @@
 // `lab run`: trains an experiment's or a file's sweep on threads of this machine, into a file of JSON lines.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parseSweepText, type SweepConfig } from '../config/sweep.ts';
-import { experimentSizes } from '../experiments/experiment.ts';
+import { parseSweep, parseSweepText, type SweepConfig } from '../config/sweep.ts';
+import { experimentSizes, type Experiment } from '../experiments/experiment.ts';
 import { experimentOf, experiments } from '../experiments/index.ts';
 import { InputError } from '../messages/sentence.ts';
 import { sweepCost } from '../sweep/cost.ts';
@@ -12,6 +12,8 @@ import type { OpenOptions } from '../../workers/protocol.ts';
 import { exactly, oneOf, readOptions, wholeNumber } from './arguments.ts';
 import type { CommandStreams } from './fit.ts';
 import { duration, ProgressBar, short } from './progress-bar.ts';
+import { PredictionFile, predictionsPath } from './prediction-file.ts';
+import { trainStages } from './stages.ts';
 import { FileStore } from './store-file.ts';
 
 /** What `run` needs of its surroundings; tests give it others. */
@@ -31,11 +33,16 @@ EXPERIMENT-OR-SWEEP.json  an experiment's id (${experiments.map((experiment) => 
 --size minutes            ${experimentSizes.join(' | ')}: how large a sweep of an experiment
 --backend auto            auto | webgpu | wasm | cpu
 --engine plan             plan | reference
+--corpus sotu             another corpus than an experiment's own
 --workers K               workers at once; by default one per CPU core, or one for a GPU
---corpora FOLDER          where the prepared corpora are`;
+--corpora FOLDER          where the prepared corpora are
+
+An experiment's next stage is trained as well; what it foretells is frozen in OUT.predictions.jsonl before.`;
 
 interface RunArguments {
   readonly sweep: SweepConfig;
+  /** Whose next stages are trained too; undefined for a sweep of no experiment. */
+  readonly experiment: Experiment | undefined;
   readonly out: string;
   readonly open: OpenOptions;
   readonly workers: number | undefined;
@@ -49,7 +56,7 @@ const INTERRUPTED = 130;
  * 130 after Ctrl-C. Rejects with an InputError on bad arguments, a bad sweep, a file of other things.
  */
 export async function runCommand(args: readonly string[], surroundings: RunSurroundings): Promise<number> {
-  const { sweep, out, open, workers } = readRunArguments(args);
+  const { sweep, experiment, out, open, workers } = readRunArguments(args);
   const { err, terminal } = surroundings;
   const store = await FileStore.connect(out);
   const bar = new ProgressBar(err, terminal);
@@ -72,11 +79,25 @@ export async function runCommand(args: readonly string[], surroundings: RunSurro
       }
     });
     announce(queue, open.engine === 'plan', err);
-    const end = interrupted ? 'stopped' : await queue.start();
-    bar.clear();
+    const training = queue;
+    const train = async (): Promise<boolean> => {
+      if (interrupted) return false;
+      const end = await training.start();
+      bar.clear();
+      return end === 'finished' && training.totals().failed === 0;
+    };
+    if ((await train()) && experiment !== undefined)
+      await trainStages({
+        queue,
+        experiment,
+        predictions: new PredictionFile(predictionsPath(out)),
+        now: () => new Date().toISOString(),
+        say: err,
+        train,
+      });
     const { runs, finished, diverged, failed, skipped, secondsSpent, waiting, stepsDone, stepsShared } = queue.totals();
     const ended = finished + diverged + failed + skipped;
-    if (end === 'stopped') {
+    if (interrupted) {
       err(`Stopped: ${ended} of ${runs} runs are in ${out}; the same command goes on with the other ${waiting}.\n`);
       return INTERRUPTED;
     }
@@ -118,11 +139,14 @@ function readRunArguments(args: readonly string[]): RunArguments {
     engine: { type: 'string', default: 'plan' },
     workers: { type: 'string' },
     corpora: { type: 'string' },
+    corpus: { type: 'string' },
   });
   const [what] = exactly(positionals, 'EXPERIMENT-OR-SWEEP.json');
   const corpora = values.corpora ?? join(projectFolder(), 'public/corpora');
+  const sweep = withCorpus(readSweep(what, values.size), values.corpus);
   return {
-    sweep: readSweep(what, values.size),
+    sweep,
+    experiment: experiments.find(({ id }) => id === sweep.experiment),
     out: values.out,
     open: {
       backend: oneOf('backend', values.backend, ['auto', 'webgpu', 'wasm', 'cpu']),
@@ -131,6 +155,17 @@ function readRunArguments(args: readonly string[]): RunArguments {
     },
     workers: values.workers === undefined ? undefined : wholeNumber('workers', values.workers, 1, 64),
   };
+}
+
+/** The sweep on another corpus. @throws InputError where the sweep itself sets the corpora of its runs */
+function withCorpus(sweep: SweepConfig, corpus: string | undefined): SweepConfig {
+  if (corpus === undefined) return sweep;
+  if (sweep.grids.some(({ set, axes }) => set?.corpus !== undefined || axes?.corpus !== undefined))
+    throw new InputError({
+      en: 'This sweep compares corpora itself; leave --corpus out.',
+      zh: '此扫描本身就比较多个语料；请去掉 --corpus。',
+    });
+  return parseSweep({ ...sweep, name: `${sweep.name}, ${corpus}`.slice(0, 200), base: { ...sweep.base, corpus } });
 }
 
 /** The sweep of an experiment, or of a file. */

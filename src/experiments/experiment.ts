@@ -5,6 +5,7 @@ import type { Grid, SweepConfig } from '../config/sweep.ts';
 import type { RunRow } from '../laws/fit.ts';
 import type { Sentence } from '../messages/sentence.ts';
 import type { ParameterConvention } from '../model/counts.ts';
+import type { PredictionDraft } from '../sweep/prediction.ts';
 import type { RunRecord } from '../sweep/record.ts';
 import type { Figure } from './figure.ts';
 
@@ -59,6 +60,8 @@ export interface NextStage {
   readonly sentence: Sentence;
   /** Added to the sweep. */
   readonly grids: readonly Grid[];
+  /** What is foretold of these runs: whoever trains them freezes it first (`freezePrediction`) and keeps it. */
+  readonly predictions?: readonly PredictionDraft[];
 }
 
 /** What the runs say of an experiment's claim. */

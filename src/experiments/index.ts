@@ -4,13 +4,12 @@ import { bowl } from './bowl.ts';
 import type { Experiment } from './experiment.ts';
 import { lossLaws } from './loss-laws.ts';
 import { mixtureOfExperts } from './mixture-of-experts.ts';
+import { predictThenTrain } from './predict-then-train.ts';
 import { stepLaw } from './step-law.ts';
 import { whichLaw } from './which-law.ts';
 
 /** Every experiment, in the order in which they are offered; the page opens on the first. */
-
-/** Every experiment, in the order in which they are offered; the page opens on the first. */
-export const experiments: readonly Experiment[] = [bowl, lossLaws, stepLaw, mixtureOfExperts, whichLaw];
+export const experiments: readonly Experiment[] = [bowl, lossLaws, stepLaw, predictThenTrain, mixtureOfExperts, whichLaw];
 
 /** The experiment of an id. @throws InputError when there is none */
 export function experimentOf(id: string): Experiment {

@@ -1,0 +1,295 @@
+// The analysis behind "predict, then train": from small models to the loss of one that is at least eight times larger,
+// at a batch size that none of them had; and the run that puts it to the test.
+import { runFields, type RunConfig, type RunField, type RunInput, type Shape } from '../config/run.ts';
+import { runId } from '../config/parse.ts';
+import type { Estimate } from '../laws/fit.ts';
+import type { Sentence } from '../messages/sentence.ts';
+import { countParameters } from '../model/counts.ts';
+import { modelConfig } from '../model/parameters.ts';
+import type { PredictedPoint, PredictionDraft } from '../sweep/prediction.ts';
+import type { CurvePoint, RunRecord } from '../sweep/record.ts';
+import type { Analysis, AnalysisOptions } from './experiment.ts';
+import { bestLaw, predictor, tryLaws, type PredictedLoss, type Rehearsal } from './extrapolation.ts';
+import { tableOf } from './rows.ts';
+import { FIRST_SHARE, fitRateLaw, rateAt, rowsOfRuns, vertexRate, type RateLaw } from './tuned-curves.ts';
+import { edgeReason, tunedCells, type TunedCell } from './tuning.ts';
+
+/** How many times larger than any of the fit the foretold model is, at least; by non-embedding parameters. */
+export const TIMES_LARGER = 8;
+
+/** Id of the experiment that this is the analysis of. */
+const EXPERIMENT = 'predict-then-train';
+
+/** Settings that the sweep varies, or that only repeat a run. */
+const VARIED: readonly RunField[] = ['shape', 'learningRate', 'batchSequences', 'tokens', 'seed', 'dataSeed'];
+
+/** Points of the curve that is drawn and frozen. */
+const CURVE_POINTS = 32;
+
+/** A law that was tried. */
+export interface LawReport {
+  readonly id: string;
+  readonly label: Sentence;
+  readonly formula: string;
+  readonly parameters: Readonly<Record<string, number>> | undefined;
+  readonly rehearsal: Rehearsal | undefined;
+  readonly message: Sentence | undefined;
+}
+
+/** A size and batch with its learning rates: the best one tried, and the vertex of a parabola about it. */
+export interface ForetellingCell extends TunedCell {
+  /** Undefined where the best rate tried is the last one: such a cell is left out. */
+  readonly rate: number | undefined;
+  /** Ids of the runs at the best rate tried. */
+  readonly runs: readonly string[];
+}
+
+/** Held-out losses of one size and batch along its run, and the law there. */
+export interface CurveOfCell {
+  readonly N: number;
+  readonly B: number;
+  readonly runs: readonly string[];
+  readonly points: readonly { readonly tokens: number; readonly loss: number; readonly fitted: number | undefined }[];
+}
+
+/** The model that was foretold, trained. */
+export interface TrainedTarget {
+  readonly id: string;
+  readonly status: RunRecord['status'];
+  readonly N: number;
+  readonly B: number;
+  readonly D: number;
+  readonly lr: number;
+  /** Nats per token on held-out text at the end; null unless finished. */
+  readonly loss: number | null;
+  readonly validation: readonly CurvePoint[];
+  /** What the fit, which has not seen this run, says of its end and of its curve. */
+  readonly predicted: PredictedLoss | undefined;
+  readonly curve: readonly PredictedPoint[];
+  /** Loss of the fit for the largest small model at that batch and those tokens. */
+  readonly unchanged: number | undefined;
+}
+
+/** What the small models say of the large one. Plain data. */
+export interface Foretelling extends Analysis {
+  /** Runs of the sweep that have ended, those of large models left out. */
+  readonly smallRuns: number;
+  readonly cells: readonly ForetellingCell[];
+  readonly curves: readonly CurveOfCell[];
+  /** Law of the best learning rate. */
+  readonly rates: RateLaw | undefined;
+  readonly laws: readonly LawReport[];
+  /** Id of the law that did best in rehearsal. */
+  readonly chosen: string | undefined;
+  /** Largest size fitted, by the analysis' count. */
+  readonly largestN: number;
+  /** What is to be frozen; undefined where nothing can be foretold, and `why` says so. */
+  readonly draft: PredictionDraft | undefined;
+  readonly why: Sentence | undefined;
+  /** Large models that were trained, in the order of their ids. */
+  readonly trained: readonly TrainedTarget[];
+}
+
+/** Analyses the runs of a sweep: the small ones are fitted, those eight times larger are held against the fit. */
+export function foretell(records: readonly RunRecord[], options: AnalysisOptions = {}): Foretelling {
+  const { records: used, left, options: whole } = tableOf(records, VARIED, options);
+  const { small, large } = bySize(used);
+  const { count } = whole;
+  const table = tableOf(small, VARIED, whole);
+  const cells = tunedCells(table.rows, table.records).map((cell): ForetellingCell => ({
+    ...cell,
+    rate: vertexRate(cell, table.rows),
+    runs: cell.best.map((row) => table.ids[row]),
+  }));
+  const wanted = new Set(cells.filter((cell) => cell.edge === undefined).flatMap(({ runs }) => runs));
+  const rows = rowsOfRuns(
+    small.filter(({ id }) => wanted.has(id)),
+    count,
+  );
+  const tried = tryLaws(rows);
+  const best = bestLaw(tried);
+  const rates = fitRateLaw(cells, whole);
+  const predict = best && predictor(best, rows);
+  const largestN = Math.max(0, ...small.map(({ N }) => N[count]));
+  const at = (N: number, B: number, D: number) => {
+    if (predict === undefined || best === undefined) return undefined;
+    const final = predict({ N, B, S: D / B });
+    if (!(final.loss > 0) || !Number.isFinite(final.standardError)) return undefined;
+    const unchanged = best.fitted.loss({ N: largestN, B, S: D / B });
+    return { final, curve: curveAt(predict, { N, B, D }), unchanged };
+  };
+  const test = testRun(small, cells, rates, count);
+  const foretold = test && at(test.N, test.B, test.D);
+  return {
+    options: whole,
+    left: [...left, ...leftCells(cells)],
+    smallRuns: small.length,
+    cells,
+    curves: curvesOf(cells, rows, best?.fitted.loss),
+    rates,
+    laws: tried.map(({ choice, fitted, rehearsal, message }) => ({
+      id: choice.id,
+      label: choice.label,
+      formula: choice.formula,
+      parameters: fitted?.parameters,
+      rehearsal,
+      message,
+    })),
+    chosen: best?.choice.id,
+    largestN,
+    draft:
+      test && foretold && best
+        ? {
+            experiment: EXPERIMENT,
+            config: test.config,
+            N: test.N,
+            largestN,
+            count,
+            D: test.D,
+            B: test.B,
+            batchesSeen: [...new Set(small.map(({ B }) => B))].sort((a, b) => a - b),
+            fit: { law: best.choice.formula, parameters: { ...best.fitted.parameters }, runs: new Set(rows.map(({ run }) => run)).size },
+            curve: foretold.curve,
+            final: foretold.final,
+            unchanged: foretold.unchanged,
+          }
+        : undefined,
+    why: foretold === undefined ? (tried.find(({ message }) => message !== undefined)?.message ?? noRates) : undefined,
+    trained: large
+      .map((record): TrainedTarget => {
+        const { id, status, N, B, D, lr, finalLoss, validation } = record;
+        const foreseen = at(N[count], B, D);
+        return {
+          id,
+          status,
+          N: N[count],
+          B,
+          D,
+          lr,
+          loss: finalLoss,
+          validation,
+          predicted: foreseen?.final,
+          curve: foreseen?.curve ?? [],
+          unchanged: foreseen?.unchanged,
+        };
+      })
+      .sort((a, b) => (a.id < b.id ? -1 : 1)),
+  };
+}
+
+/** Runs below the first gap of {@link TIMES_LARGER} in size, and those above it. */
+function bySize(records: readonly RunRecord[]): { small: RunRecord[]; large: RunRecord[] } {
+  const sizes = [...new Set(records.map(({ N }) => N.nonEmbedding))].sort((a, b) => a - b);
+  const first = sizes.findIndex((N, index) => index > 0 && N >= TIMES_LARGER * sizes[index - 1]);
+  const least = first < 0 ? Infinity : sizes[first];
+  return { small: records.filter(({ N }) => N.nonEmbedding < least), large: records.filter(({ N }) => N.nonEmbedding >= least) };
+}
+
+/** The run to train: its config, and its place in the law. */
+interface TestRun {
+  readonly config: RunConfig;
+  readonly N: number;
+  readonly B: number;
+  readonly D: number;
+}
+
+/** The model to foretell: of the form of the largest, wider, at a batch between those trained and the learning rate that the law gives. */
+function testRun(
+  small: readonly RunRecord[],
+  cells: readonly ForetellingCell[],
+  rates: RateLaw | undefined,
+  count: keyof RunRecord['N'],
+): TestRun | undefined {
+  if (rates === undefined || cells.length === 0) return undefined;
+  const largest = small.reduce((most, record) => (record.N.nonEmbedding > most.N.nonEmbedding ? record : most));
+  const tokens = Math.max(...small.map(({ config }) => config.tokens));
+  const shape = widened(largest);
+  const batchSequences = unseenBatch(small.map(({ config }) => config.batchSequences));
+  if (shape === undefined || batchSequences === undefined) return undefined;
+  const base: RunConfig = { ...largest.config, shape, tokens, batchSequences, seed: 0, dataSeed: 0 };
+  const N = countParameters(modelConfig(base, largest.vocabulary))[count];
+  const B = batchSequences * base.context;
+  const D = Math.floor(tokens / B) * B;
+  const rate = Number(rateAt(rates, N, B).value.toPrecision(3));
+  if (!(rate >= 1e-8 && rate <= 10)) return undefined;
+  return { config: { ...base, learningRate: rate }, N, B, D };
+}
+
+/** The narrowest shape of the same depth and head width that is {@link TIMES_LARGER} as large. */
+function widened({ config, vocabulary, N }: RunRecord): Shape | undefined {
+  const { shape } = config;
+  const step = shape.width / shape.heads;
+  for (let heads = shape.heads + 1; heads <= 32 && heads * step <= 1024; heads++) {
+    const wider = { ...shape, width: heads * step, heads };
+    if (countParameters(modelConfig({ ...config, shape: wider }, vocabulary)).nonEmbedding >= TIMES_LARGER * N.nonEmbedding) return wider;
+  }
+  return undefined;
+}
+
+/** The whole number nearest the middle (in the logarithm) of the widest gap between batches, if it is not one of them. */
+function unseenBatch(batches: readonly number[]): number | undefined {
+  const seen = [...new Set(batches)].sort((a, b) => a - b);
+  const gaps = seen.slice(1).map((above, index) => ({ above, below: seen[index] }));
+  // Of gaps alike the one nearest the middle of the grid.
+  const middle = gaps.length / 2 - 0.5;
+  const ranked = gaps
+    .map((gap, index) => ({ ...gap, width: Math.round(100 * Math.log(gap.above / gap.below)), off: Math.abs(index - middle) }))
+    .sort((a, b) => b.width - a.width || a.off - b.off);
+  const widest = ranked.at(0);
+  if (widest === undefined) return undefined;
+  const between = Math.round(Math.sqrt(widest.above * widest.below));
+  return seen.includes(between) ? undefined : between;
+}
+
+function curveAt(
+  predict: (place: { N: number; B: number; S: number }) => PredictedLoss,
+  { N, B, D }: { N: number; B: number; D: number },
+): PredictedPoint[] {
+  return Array.from({ length: CURVE_POINTS }, (_, i) => {
+    const tokens = D * FIRST_SHARE ** (1 - i / (CURVE_POINTS - 1));
+    const { loss, low, high } = predict({ N, B, S: tokens / B });
+    return { tokens, loss, low, high };
+  });
+}
+
+function curvesOf(
+  cells: readonly ForetellingCell[],
+  rows: ReturnType<typeof rowsOfRuns>,
+  law: ((place: { N: number; B: number; S: number }) => number) | undefined,
+): CurveOfCell[] {
+  return cells
+    .filter(({ edge }) => edge === undefined)
+    .map(({ N, B, runs }) => ({
+      N,
+      B,
+      runs,
+      points: rows
+        .filter((row) => row.N === N && row.B === B)
+        .map(({ D, S, loss }) => ({ tokens: D!, loss, fitted: law?.({ N, B, S: S! }) }))
+        .sort((a, b) => a.tokens - b.tokens),
+    }));
+}
+
+function leftCells(cells: readonly ForetellingCell[]): { id: string; reason: Sentence }[] {
+  return cells.flatMap(({ runs, edge }) => (edge === undefined ? [] : runs.map((id) => ({ id, reason: edgeReason }))));
+}
+
+/** Settings of a run that differ from a sweep's base, whole: what a grid of that one run sets. */
+export function settingsOf(config: RunConfig): RunInput {
+  return Object.fromEntries(runFields.map((field) => [field, config[field]]));
+}
+
+/** Whether the run of a draft is among these. */
+export function isTrained({ draft, trained }: Foretelling): boolean {
+  return draft !== undefined && trained.some(({ id }) => id === runId(draft.config));
+}
+
+/** The estimate of a predicted loss. */
+export function asEstimate({ loss, low, high }: { loss: number; low: number; high: number }): Estimate {
+  return { value: loss, low, high };
+}
+
+const noRates: Sentence = {
+  en: 'The best learning rate is known at too few sizes and batches to say what the large model should be trained with.',
+  zh: '已知最佳学习率的大小与批大小组合太少，无法推断大模型应使用的学习率。',
+};
