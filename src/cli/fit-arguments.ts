@@ -6,6 +6,9 @@ import { CHINCHILLA_DELTA, type Objective } from '../laws/huber.ts';
 import { LAW_NAMES, type LawName } from '../laws/law-tables.ts';
 import { TABLE_COLUMNS, type TableColumn } from '../laws/table.ts';
 
+/** Laws that can minimise any objective; the others are fitted by least squares and refuse to be told otherwise. */
+const LAWS_WITH_OBJECTIVE: readonly LawName[] = ['chinchilla', 'kaplan', 'three-term', 'power'];
+
 /** What `lab fit` was asked to do. */
 export interface FitArguments {
   readonly law: LawName;
@@ -38,7 +41,8 @@ FILE  a table of runs: comma- or tab-separated with a header line, or JSON Lines
 
 --json                    one JSON object on standard output; rows count from 0 under the header
 --columns N=params,...    names of the table's own columns
---objective huber|lad|ls  what is minimised (chinchilla, kaplan, three-term, power)
+--objective huber|lad|ls  what is minimised (${LAWS_WITH_OBJECTIVE.join(', ')};
+                          the other laws are fitted by least squares, ls)
 --bootstrap 1000          resamples; 0 for none
 --seed 0                  seed of the resamples
 --x N|D|C|S               power: the column that is x
@@ -71,7 +75,7 @@ export function readFitArguments(args: readonly string[]): FitArguments {
     file,
     json: values.json ?? false,
     columns: readColumns(mappings),
-    objective: oneOf('objective', values.objective, ['huber', 'lad', 'ls']),
+    objective: readObjective(law as LawName, values.objective),
     resamples: wholeNumber('bootstrap', values.bootstrap ?? '1000', 0, 100_000),
     seed: wholeNumber('seed', values.seed ?? '0', 0, 2 ** 32 - 1),
     x: oneOf('x', values.x, ['N', 'D', 'C', 'S']),
@@ -146,6 +150,15 @@ function oneOf<T extends string>(option: string, value: string | undefined, choi
   throw new InputError({
     en: `--${option} is ${choices.join(', ')}, not "${value}".`,
     zh: `--${option} 只能是 ${choices.join('、')}，不能是“${value}”。`,
+  });
+}
+
+function readObjective(law: LawName, value: string | undefined): FitArguments['objective'] {
+  const objective = oneOf('objective', value, ['huber', 'lad', 'ls']);
+  if (objective === undefined || objective === 'ls' || LAWS_WITH_OBJECTIVE.includes(law)) return objective;
+  throw new InputError({
+    en: `${law} is fitted by least squares only, so --objective ${objective} does not apply; leave it out, or use it with ${LAWS_WITH_OBJECTIVE.join(', ')}.`,
+    zh: `${law} 只用最小二乘拟合，--objective ${objective} 不适用；请去掉它，或用于 ${LAWS_WITH_OBJECTIVE.join('、')}。`,
   });
 }
 

@@ -287,6 +287,27 @@ describe('bad input is one line on standard error and a non-zero code', () => {
     expect(err.trim().split('\n')).toHaveLength(1);
   });
 
+  it('an objective is what the law minimises, or refused in a sentence', async () => {
+    const content = { 'one.csv': 'N,D,C,S,lr,B,loss,seed,run\n1e4,1e6,1e11,1000,0.01,1000,2.5,0,a' };
+    const honoured: string[] = [];
+    for (const law of LAW_NAMES) {
+      for (const objective of ['huber', 'lad', 'ls']) {
+        const { code, out, err } = await run(`${law} one.csv --json --objective ${objective}`, content);
+        if (code === 0) {
+          expect((JSON.parse(out) as Answer).objective.name, law).toBe(objective);
+          honoured.push(`${law} ${objective}`);
+        } else expect(err, law).toContain(`${law} is fitted by least squares only, so --objective ${objective} does not apply`);
+      }
+    }
+    expect(honoured).toEqual(
+      LAW_NAMES.flatMap((law) =>
+        ['huber', 'lad', 'ls'].flatMap((objective) =>
+          objective === 'ls' || ['three-term', 'power', 'kaplan', 'chinchilla'].includes(law) ? [`${law} ${objective}`] : [],
+        ),
+      ),
+    );
+  });
+
   it('one row is an answer without numbers, for every law', async () => {
     for (const law of LAW_NAMES) {
       const { code, out } = await run(`${law} one.csv --json`, {
