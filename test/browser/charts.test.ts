@@ -235,6 +235,15 @@ describe('the surface', () => {
     expect(container.querySelector('.face')!.getAttribute('d')).not.toBe(before);
     expect(await violations(container)).toEqual([]);
   });
+
+  it('draws what there is of one finished cell, and of none', async () => {
+    for (const few of [cells.slice(0, 1), cells.map((cell) => ({ ...cell, state: 'waiting' as const, loss: undefined }))]) {
+      const { container } = await render(Surface, { cells: few, labels, description: 'surface' });
+      await tick();
+      expect(container.querySelectorAll('.face')).toHaveLength(0);
+      expect(container.innerHTML).not.toContain('NaN');
+    }
+  });
 });
 
 describe('live curves', () => {
