@@ -54,6 +54,7 @@ export async function reportCommand(args: readonly string[], io: Pick<CommandStr
     verdict.sentence[language],
     '',
     `runs: ${finished} finished, ${diverged} diverged, ${failed} failed, ${skipped} skipped; N is ${options.count}, the loss ${options.loss}`,
+    ...stepsLine(records),
     ...figures.flatMap((figure) => ['', figureText(figure, language)]),
   ];
   io.out(`${lines.join('\n')}\n`);
@@ -74,6 +75,13 @@ export function inLanguage(value: unknown, language: Locale): unknown {
   const entries = Object.entries(value);
   if (entries.length === 2 && Object.hasOwn(value, 'en') && Object.hasOwn(value, 'zh')) return (value as Sentence)[language];
   return Object.fromEntries(entries.map(([key, item]) => [key, inLanguage(item, language)]));
+}
+
+/** How many steps were trained, where that is fewer than the runs have. */
+function stepsLine(records: readonly RunRecord[]): string[] {
+  const steps = records.reduce((sum, { S }) => sum + S, 0);
+  const shared = records.reduce((sum, { sharedSteps = 0 }) => sum + sharedSteps, 0);
+  return shared === 0 ? [] : [`steps: ${steps - shared} trained for ${steps} of runs, which share the others`];
 }
 
 function counts(records: readonly RunRecord[]): Record<RunRecord['status'], number> {

@@ -20,9 +20,17 @@ const base: RunInput = {
   validationTokens: 256,
   // Far longer than the test.
   tokens: 2 ** 33,
+  schedule: 'constant and cooldown',
+  warmupTokens: 8 * 40,
 };
-const runs = [4, 8].map((batchSequences): SweepRun => {
-  const config = parseRun({ ...base, batchSequences });
+const PARTS_AT = 301;
+/** The last begins like the first, and cools down from update 300 on for ever. */
+const runs = [
+  { batchSequences: 4 },
+  { batchSequences: 8 },
+  { batchSequences: 4, tokens: 2 ** 32, cooldownFraction: 1 - ((PARTS_AT - 1) * 8 * 4) / 2 ** 32 },
+].map((more): SweepRun => {
+  const config = parseRun({ ...base, ...more });
   return { id: runId(config), config };
 });
 
@@ -50,12 +58,15 @@ async function begin(onEvents: (events: readonly LaneEvent[]) => void) {
 class Losses {
   readonly byRun = new Map<string, number[]>(runs.map(({ id }) => [id, []]));
   readonly notices: string[] = [];
+  /** Steps of each run that were trained once for it and another. */
+  readonly shared = new Map<string, number>();
   /** Losses in the first event of each run. */
   readonly first = new Map<string, number>();
 
   readonly add = (events: readonly LaneEvent[]): void => {
     for (const event of events) {
       if (event.kind === 'notice') this.notices.push(event.sentence.en);
+      if (event.kind === 'shared') this.shared.set(event.id, event.steps);
       if (event.kind !== 'progress') continue;
       const losses = this.byRun.get(event.id)!;
       if (event.firstStep !== losses.length + 1) throw new Error(`step ${event.firstStep} after ${losses.length}`);
@@ -104,7 +115,7 @@ it('a worker terminated, and one stopped: the next goes on where it was', async 
   await again.remote.stop();
   await again.done;
   expect(first.notices).toEqual([]);
-  expect(second.notices).toEqual([expect.stringContaining('2 runs go on from a checkpoint')]);
+  expect(second.notices).toEqual([expect.stringContaining('3 runs go on from a checkpoint')]);
   for (const { id } of runs) {
     const [before, after] = [first.byRun.get(id)!, second.byRun.get(id)!];
     // Told at once: what the terminated worker had kept.
@@ -112,6 +123,12 @@ it('a worker terminated, and one stopped: the next goes on where it was', async 
     const differs = before.findIndex((loss, i) => loss !== after[i]);
     expect({ differs, of: before.length, told: second.first.get(id) }).toMatchObject({ differs: -1 });
   }
+
+  for (const losses of [first, second]) expect([...losses.shared]).toEqual([[runs[2].id, PARTS_AT]]);
+  const [long, branch] = [second.byRun.get(runs[0].id)!, second.byRun.get(runs[2].id)!];
+  expect(branch.slice(0, PARTS_AT)).toEqual(long.slice(0, PARTS_AT));
+  const both = Math.min(long.length, branch.length);
+  expect(branch.slice(0, both)).not.toEqual(long.slice(0, both));
 
   const third = new Losses();
   const last = await begin(third.add);
