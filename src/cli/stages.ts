@@ -31,9 +31,10 @@ export async function trainStages(surroundings: StageSurroundings): Promise<bool
     const analysis = experiment.analyse(queue.records());
     const next = experiment.next?.(analysis, queue.sweep);
     if (next === undefined) break;
-    await freeze(next, surroundings);
     say(`Next: ${next.sentence.en}\n`);
+    // Taken in first: only then it is known which of its runs were trained before, and can't be foretold.
     if ((await queue.extend(next.grids)) === 0) break;
+    await freeze(next, surroundings);
     if (!(await surroundings.train())) return false;
   }
   await recordOutcomes(surroundings);

@@ -3,6 +3,7 @@
 // of the fitted constants, of the law itself, and of one more run.
 import type { DesignProblem } from '../laws/design.ts';
 import type { RunRow } from '../laws/fit.ts';
+import { fitJoinedLoss } from '../laws/joined-loss.ts';
 import { studentQuantile } from '../laws/statistics.ts';
 import { fitThreeTerm, threeTermLoss } from '../laws/three-term.ts';
 import { fitTrajectory } from '../laws/trajectory.ts';
@@ -25,7 +26,7 @@ export interface LossLaw {
 
 /** A law that may be fitted. */
 export interface LawChoice {
-  readonly id: 'trajectory' | 'three-term';
+  readonly id: 'trajectory' | 'three-term' | 'joined';
   readonly label: Sentence;
   readonly formula: string;
   /** The fitted law, or why there is none. */
@@ -63,6 +64,19 @@ export const LAWS: readonly LawChoice[] = [
       return {
         parameters: Object.fromEntries(Object.entries(values).map(([name, estimate]) => [name, estimate!.value])),
         loss: ({ N, B, S }) => threeTermLoss(fit, N, B * S, B),
+      };
+    },
+  },
+  {
+    id: 'joined',
+    label: { en: 'joined power laws (Kaplan et al.)', zh: '联合幂律（Kaplan 等）' },
+    formula: 'L = [(N_c/N)^{αN/αD} + (D_c/D)·(1 + B/B_crit)]^αD',
+    fit: (rows) => {
+      const fit = fitJoinedLoss(rows);
+      if (fit.status !== 'converged') return fit.message;
+      return {
+        parameters: Object.fromEntries(Object.entries(fit.parameters).map(([name, estimate]) => [name, estimate.value])),
+        loss: ({ N, B, S }) => fit.at(N, B * S, B),
       };
     },
   },
@@ -121,31 +135,35 @@ export function tryLaws(rows: readonly RunRow[]): TriedLaw[] {
   });
 }
 
-/** The law that did best in rehearsal; undefined where none could be rehearsed. */
-export function bestLaw(tried: readonly TriedLaw[]): (TriedLaw & { fitted: LossLaw; rehearsal: Rehearsal }) | undefined {
-  const able = tried.filter(
-    (one): one is TriedLaw & { fitted: LossLaw; rehearsal: Rehearsal } => one.fitted !== undefined && one.rehearsal !== undefined,
-  );
-  return able.length === 0 ? undefined : able.reduce((best, one) => (one.rehearsal.error < best.rehearsal.error ? one : best));
+/** A law that can foretell. */
+export type AbleLaw = TriedLaw & { readonly fitted: LossLaw; readonly rehearsal: Rehearsal };
+
+/** The laws that were fitted and rehearsed, the best in rehearsal first. */
+export function ableLaws(tried: readonly TriedLaw[]): AbleLaw[] {
+  return tried
+    .filter((one): one is AbleLaw => one.fitted !== undefined && one.rehearsal !== undefined)
+    .sort((a, b) => a.rehearsal.error - b.rehearsal.error);
 }
+
+/** A jackknife in which fewer of the refits than this give a law says nothing. */
+const LEAST_REFITS = 2 / 3;
 
 /**
  * Predicts losses with a law that was fitted and rehearsed. The variance of a predicted log loss is the sum of three:
  * - of the constants: the jackknife over curves (each (N, B) left out once);
  * - of the law: its error in rehearsal, in proportion to how much further (in log N) it now reaches;
  * - of one more run: the scatter of the curves' ends about the fit.
- * The interval is Student's, with the curves less the constants as degrees of freedom.
+ * The interval is Student's, with the curves less the constants as degrees of freedom. Undefined for a law that does not
+ * outlast the loss of single curves: its constants hang on them.
  */
-export function predictor(
-  law: TriedLaw & { fitted: LossLaw; rehearsal: Rehearsal },
-  rows: readonly RunRow[],
-): (place: Place) => PredictedLoss {
+export function predictor(law: AbleLaw, rows: readonly RunRow[]): ((place: Place) => PredictedLoss) | undefined {
   const { choice, fitted, rehearsal } = law;
   const curves = [...new Set(rows.map(curveOf))];
   const without = curves.flatMap((left) => {
     const again = choice.fit(rows.filter((row) => curveOf(row) !== left));
     return 'en' in again ? [] : [again];
   });
+  if (without.length < Math.max(2, LEAST_REFITS * curves.length)) return undefined;
   const atEnds = ends(rows);
   const constants = Object.keys(fitted.parameters).length;
   const freedom = Math.max(1, curves.length - constants);
@@ -158,8 +176,7 @@ export function predictor(
     const loss = fitted.loss(place);
     const logs = without.map((again) => Math.log(again.loss(place))).filter(Number.isFinite);
     const mean = logs.reduce((sum, value) => sum + value, 0) / logs.length;
-    const jackknife =
-      logs.length < 2 ? Infinity : ((logs.length - 1) / logs.length) * logs.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    const jackknife = ((logs.length - 1) / logs.length) * logs.reduce((sum, value) => sum + (value - mean) ** 2, 0);
     const further = Math.max(1, Math.log(place.N / largest) / reach);
     const standardError = Math.sqrt(jackknife + (further * rehearsal.error) ** 2 + scatter);
     return { loss, low: loss * Math.exp(-quantile * standardError), high: loss * Math.exp(quantile * standardError), standardError };

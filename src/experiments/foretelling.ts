@@ -9,7 +9,7 @@ import { modelConfig } from '../model/parameters.ts';
 import type { PredictedPoint, PredictionDraft } from '../sweep/prediction.ts';
 import type { CurvePoint, RunRecord } from '../sweep/record.ts';
 import type { Analysis, AnalysisOptions } from './experiment.ts';
-import { bestLaw, predictor, tryLaws, type PredictedLoss, type Rehearsal } from './extrapolation.ts';
+import { ableLaws, predictor, tryLaws, type PredictedLoss, type Rehearsal } from './extrapolation.ts';
 import { tableOf } from './rows.ts';
 import { FIRST_SHARE, fitRateLaw, rateAt, rowsOfRuns, vertexRate, type RateLaw } from './tuned-curves.ts';
 import { edgeReason, tunedCells, type TunedCell } from './tuning.ts';
@@ -107,9 +107,8 @@ export function foretell(records: readonly RunRecord[], options: AnalysisOptions
     count,
   );
   const tried = tryLaws(rows);
-  const best = bestLaw(tried);
+  const { best, predict } = firstOf(ableLaws(tried), (law) => predictor(law, rows));
   const rates = fitRateLaw(cells, whole);
-  const predict = best && predictor(best, rows);
   const largestN = Math.max(0, ...small.map(({ N }) => N[count]));
   const at = (N: number, B: number, D: number) => {
     if (predict === undefined || best === undefined) return undefined;
@@ -175,6 +174,15 @@ export function foretell(records: readonly RunRecord[], options: AnalysisOptions
       })
       .sort((a, b) => (a.id < b.id ? -1 : 1)),
   };
+}
+
+/** The best of the laws that hold, and how it predicts. */
+function firstOf<Law, Predict>(laws: readonly Law[], predictorOf: (law: Law) => Predict | undefined): { best?: Law; predict?: Predict } {
+  for (const best of laws) {
+    const predict = predictorOf(best);
+    if (predict !== undefined) return { best, predict };
+  }
+  return {};
 }
 
 /** Runs below the first gap of {@link TIMES_LARGER} in size, and those above it. */

@@ -52,13 +52,14 @@ const designs: Readonly<Record<ExperimentSize, { readonly base: RunInput; readon
   minutes: {
     // Tokens are a whole number of every batch, and many for such small models: a curve that still falls as fast as it
     // did at its start says nothing of where it ends.
-    base: { ...constant, corpus: 'sotu', context: 16, tokens: 998_400, validationTokens: 16_384 },
+    base: { ...constant, corpus: 'sotu', context: 16, tokens: 983_040, validationTokens: 16_384 },
     grids: batchGrids(
-      [shape(2, 4, 1), shape(2, 8, 1), shape(2, 12, 2), shape(2, 16, 2)],
+      [shape(2, 4, 1), shape(2, 8, 1), shape(2, 12, 2), shape(2, 20, 2)],
       [
         { batch: 4, rates: octaves(-9, -6) },
         { batch: 16, rates: octaves(-8, -5) },
         { batch: 64, rates: octaves(-7, -4) },
+        { batch: 256, rates: octaves(-6, -3) },
       ],
     ),
   },

@@ -1,0 +1,131 @@
+// Loss against size, tokens and batch by Kaplan et al. (arXiv 2001.08361): eq. 1.5, two power laws joined so that each
+// holds where the other does not bind, with the tokens counted as if they had been read at a small batch (eq. 5.3, 5.5):
+//   L = [(N_c/N)^{αN/αD} + D_c/D_min]^{αD},   D_min = D/(1 + B/B_crit).
+// It has no floor, and B_crit does not move with the loss: five constants, which short ranges of small runs can bear.
+import { enoughPoints, firstProblem, refused, wideEnough, type DesignProblem } from './design.ts';
+import type { Fit, RunRow } from './fit.ts';
+import { fitCurve, type CurveProblem } from './levenberg.ts';
+import { sentences } from './sentences.ts';
+import { withoutInterval } from './statistics.ts';
+import { logistic, logSum, softplus } from './trajectory-forms.ts';
+import { usableRows } from './usable-rows.ts';
+
+/** Constants: N_c in parameters, D_c and B_crit in tokens. */
+export type JoinedLossParameter = 'alphaN' | 'Nc' | 'alphaD' | 'Dc' | 'Bcrit';
+
+/** The fitted law. Residuals are log loss − log fitted. Intervals are left to whoever resamples the runs. */
+export interface JoinedLossFit extends Fit<JoinedLossParameter> {
+  readonly law: 'joined';
+  /** Nats per token at N parameters, D tokens and batch B (tokens); NaN unless the fit converged. */
+  readonly at: (N: number, D: number, B: number) => number;
+}
+
+/** (log size term at the middle, its exponent αN/αD, log tokens term at the middle, log B_crit, αD). */
+type Working = readonly number[];
+
+const CONSTANTS = 5;
+
+/** Starts: αN/αD, αD, and B_crit as a multiple of the middle batch. */
+const STARTS = [0.4, 0.8, 1.6].flatMap((ratio) => [0.1, 0.25].flatMap((alphaD) => [1, 30].map((batch) => ({ ratio, alphaD, batch }))));
+
+/** Fits the law to rows with N, B and S or D; points of one run's curve are rows like others. */
+export function fitJoinedLoss(table: readonly RunRow[]): JoinedLossFit {
+  const complete = table.map((row) =>
+    row.D === undefined && row.S !== undefined && row.B !== undefined ? { ...row, D: row.S * row.B } : row,
+  );
+  const { used, left } = usableRows(complete, ['N', 'D', 'B']);
+  const refuse = (problem: DesignProblem): JoinedLossFit => ({
+    ...refused<JoinedLossParameter>({ law: 'joined', problem, left, used }),
+    law: 'joined',
+    at: () => NaN,
+  });
+  const rows = used.map((row) => complete[row]);
+  const N = rows.map((row) => row.N!);
+  const D = rows.map((row) => row.D!);
+  const B = rows.map((row) => row.B!);
+  const problem = firstProblem(enoughPoints(rows.length, CONSTANTS), wideEnough(N, 'N'), wideEnough(D, 'D'), wideEnough(B, 'B'));
+  if (problem !== undefined) return refuse(problem);
+  const middle = (values: readonly number[]): number => values.reduce((sum, value) => sum + Math.log(value), 0) / values.length;
+  const centre = [middle(N), middle(D), middle(B)] as const;
+  const curve = curveOf({ N, D, B, loss: rows.map((row) => row.loss) }, centre);
+  const meanLoss = middle(rows.map((row) => row.loss));
+  let best: ReturnType<typeof fitCurve> | undefined;
+  for (const { ratio, alphaD, batch } of STARTS) {
+    // Both terms alike in the middle: their sum is L^{1/αD} there.
+    const half = meanLoss / alphaD - Math.LN2;
+    const logBatch = centre[2] + Math.log(batch);
+    const fit = fitCurve({ ...curve, start: [half, ratio, half - softplus(centre[2] - logBatch), logBatch, alphaD], rounds: 2 });
+    if (best === undefined || fit.sumOfSquares < best.sumOfSquares) best = fit;
+  }
+  if (best === undefined || !Number.isFinite(best.sumOfSquares))
+    return refuse({ status: 'not converged', message: sentences.notConverged });
+  const { parameters: working } = best;
+  const [size, ratio, tokens, logBatch, alphaD] = working;
+  for (const [name, index, value] of [
+    ['alphaN', 1, ratio * alphaD],
+    ['alphaD', 4, alphaD],
+  ] as const)
+    if (working[index] <= curve.lower![index] || working[index] >= curve.upper![index])
+      return refuse({ status: 'bound hit', message: sentences.boundHit(name, value) });
+  const constants: Record<JoinedLossParameter, number> = {
+    alphaN: ratio * alphaD,
+    Nc: Math.exp(centre[0] + size / ratio),
+    alphaD,
+    Dc: Math.exp(centre[1] + tokens),
+    Bcrit: Math.exp(logBatch),
+  };
+  return {
+    law: 'joined',
+    status: 'converged',
+    message: {
+      en: `L = [(${shown(constants.Nc)}/N)^${ratio.toFixed(2)} + (${shown(constants.Dc)}/D)·(1 + B/${shown(constants.Bcrit)})]^${alphaD.toFixed(3)} from ${rows.length} points.`,
+      zh: `由 ${rows.length} 个点得到 L = [(${shown(constants.Nc)}/N)^${ratio.toFixed(2)} + (${shown(constants.Dc)}/D)·(1 + B/${shown(constants.Bcrit)})]^${alphaD.toFixed(3)}。`,
+    },
+    parameters: Object.fromEntries(Object.entries(constants).map(([name, value]) => [name, withoutInterval(value)])),
+    objective: { name: 'ls', value: best.sumOfSquares / 2 },
+    used,
+    left,
+    residuals: [...best.residuals],
+    bootstrap: undefined,
+    at: (n, d, b) => Math.exp(logLoss(working, Math.log(n) - centre[0], Math.log(d) - centre[1], Math.log(b))),
+  };
+}
+
+function terms([size, ratio, tokens, logBatch]: Working, logN: number, logD: number, logB: number): { u: number; v: number } {
+  return { u: size - ratio * logN, v: tokens - logD + softplus(logB - logBatch) };
+}
+
+function logLoss(working: Working, logN: number, logD: number, logB: number): number {
+  const { u, v } = terms(working, logN, logD, logB);
+  return working[4] * logSum(u, v);
+}
+
+function curveOf(
+  data: { N: readonly number[]; D: readonly number[]; B: readonly number[]; loss: readonly number[] },
+  [centreN, centreD]: readonly [number, number, number],
+): Omit<CurveProblem, 'start'> {
+  const logN = data.N.map((value) => Math.log(value) - centreN);
+  const logD = data.D.map((value) => Math.log(value) - centreD);
+  const logB = data.B.map(Math.log);
+  const lowestB = Math.min(...logB);
+  const highestB = Math.max(...logB);
+  return {
+    y: data.loss.map(Math.log),
+    // B_crit far above all batches says that none of them costs tokens, far below that all are steps: both are answers.
+    lower: [-500, 0.02, -500, lowestB - Math.log(1000), 0.005],
+    upper: [500, 20, 500, highestB + Math.log(1000), 3],
+    model: (working) => logN.map((n, i) => logLoss(working, n, logD[i], logB[i])),
+    jacobian: (working) =>
+      logN.map((n, i) => {
+        const { u, v } = terms(working, n, logD[i], logB[i]);
+        const sum = logSum(u, v);
+        const share = Math.exp(u - sum);
+        const alphaD = working[4];
+        return [alphaD * share, -alphaD * share * n, alphaD * (1 - share), -alphaD * (1 - share) * logistic(logB[i] - working[3]), sum];
+      }),
+  };
+}
+
+function shown(value: number): string {
+  return value.toExponential(1);
+}
