@@ -2,6 +2,7 @@
 import type { RunConfig } from '../src/config/run.ts';
 import { loadCorpus, type Corpus, type CorpusReader } from '../src/data/corpus.ts';
 import { prepareDataset, type Dataset } from '../src/data/dataset.ts';
+import { isMixtureId, mixCorpora, parseMixtureId } from '../src/data/mixture.ts';
 import { ownTextCorpus } from '../src/data/own-text.ts';
 import { isSyntheticId, parseSyntheticId } from '../src/data/synthetic.ts';
 import { InputError } from '../src/messages/sentence.ts';
@@ -65,6 +66,10 @@ export class Datasets {
   }
 
   async #corpus(id: string): Promise<Corpus> {
+    if (isMixtureId(id)) {
+      const parts = parseMixtureId(id);
+      return mixCorpora(id, parts, await Promise.all(parts.map((part) => this.#corpus(part.id))));
+    }
     return this.#own.get(id) ?? this.#corpora.get(id, () => loadCorpus(id, this.#reader));
   }
 }

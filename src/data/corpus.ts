@@ -6,7 +6,7 @@ import registry from './corpora.json';
 export interface CorpusInfo {
   /** Name in configs. Texts of a person's own are `own:` and 16 hexadecimal digits of their SHA-256. */
   readonly id: string;
-  readonly kind: 'prose' | 'code' | 'chinese' | 'own';
+  readonly kind: 'prose' | 'code' | 'chinese' | 'own' | 'mixture';
   readonly title: Sentence;
   /** SPDX names where there are any; empty for a person's own text. */
   readonly licence: string;

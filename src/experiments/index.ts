@@ -2,14 +2,27 @@
 import { InputError } from '../messages/sentence.ts';
 import { bowl } from './bowl.ts';
 import type { Experiment } from './experiment.ts';
+import { finalLearningRate } from './final-learning-rate.ts';
 import { lossLaws } from './loss-laws.ts';
 import { mixtureOfExperts } from './mixture-of-experts.ts';
 import { predictThenTrain } from './predict-then-train.ts';
+import { recipes } from './recipes.ts';
+import { shapeExperiment } from './shape.ts';
 import { stepLaw } from './step-law.ts';
 import { whichLaw } from './which-law.ts';
 
 /** Every experiment, in the order in which they are offered; the page opens on the first. */
-export const experiments: readonly Experiment[] = [bowl, lossLaws, stepLaw, predictThenTrain, mixtureOfExperts, whichLaw];
+export const experiments: readonly Experiment[] = [
+  bowl,
+  lossLaws,
+  stepLaw,
+  whichLaw,
+  shapeExperiment,
+  mixtureOfExperts,
+  recipes,
+  finalLearningRate,
+  predictThenTrain,
+];
 
 /** The experiment of an id. @throws InputError when there is none */
 export function experimentOf(id: string): Experiment {
