@@ -52,6 +52,8 @@ export function shiftVerdict({ groups, shifts }: Pick<GroupAnalysis, 'groups' | 
     groups,
     shifts.filter((shift) => !placed.includes(shift)),
   );
+  const sure: Sentence =
+    moved.length === 0 ? { en: '', zh: '' } : { en: `, ${moved.length} of which differ from zero`, zh: `，其中 ${moved.length} 个不为零` };
   const limit: Sentence = {
     en: `${claim.tolerance} octave${claim.tolerance === 1 ? '' : 's'}`,
     zh: `${claim.tolerance} 个八度`,
@@ -68,16 +70,16 @@ export function shiftVerdict({ groups, shifts }: Pick<GroupAnalysis, 'groups' | 
     return {
       status: 'not shown here',
       sentence: {
-        en: `No shift beyond ${limit.en} is seen between ${among} ${claim.groups.en}, but one is not ruled out: ${listed.en} (95 % together); run more seeds or a finer grid.${lost.en}`,
-        zh: `在 ${among} 种${claim.groups.zh}之间未见超过 ${limit.zh}的移动，但不能排除：${listed.zh}（合计 95 %）；请增加随机种子或加密网格。${lost.zh}`,
+        en: `No shift beyond ${limit.en} is seen between ${among} ${claim.groups.en}, but one is not ruled out: ${listed.en} (95 % together)${sure.en}; run more seeds or a finer grid.${lost.en}`,
+        zh: `在 ${among} 种${claim.groups.zh}之间未见超过 ${limit.zh}的移动，但不能排除：${listed.zh}（合计 95 %）${sure.zh}；请增加随机种子或加密网格。${lost.zh}`,
       },
     };
   return {
     // A minimum that could not be placed may be the one that moved.
     status: placed.length === shifts.length ? 'shown' : 'not shown here',
     sentence: {
-      en: `Between ${among} ${claim.groups.en} the minimum moves by less than ${limit.en}: ${listed.en} (95 % together)${moved.length > 0 ? `; of these ${moved.length} differ from zero` : ''}.${lost.en}`,
-      zh: `在 ${among} 种${claim.groups.zh}之间，最低点的移动小于 ${limit.zh}：${listed.zh}（合计 95 %）${moved.length > 0 ? `；其中 ${moved.length} 个不为零` : ''}。${lost.zh}`,
+      en: `Between ${among} ${claim.groups.en} the minimum moves by less than ${limit.en}: ${listed.en} (95 % together)${sure.en}.${lost.en}`,
+      zh: `在 ${among} 种${claim.groups.zh}之间，最低点的移动小于 ${limit.zh}：${listed.zh}（合计 95 %）${sure.zh}。${lost.zh}`,
     },
   };
 }

@@ -174,7 +174,7 @@ describe('intervals that hold together', () => {
       );
     expect(of(0, 0.2).status).toBe('shown');
     expect(of(0.5, 0.2)).toMatchObject({ status: 'shown' });
-    expect(of(0.5, 0.2).sentence.en).toContain('3 differ from zero');
+    expect(of(0.5, 0.2).sentence.en).toContain('3 of which differ from zero');
     expect(of(0.5, 0.9).status).toBe('not shown here');
     expect(of(1.5, 0.9).status).toBe('contradicted');
     expect(of(1.5, 1.4).status).toBe('not shown here');
