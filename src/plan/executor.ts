@@ -74,6 +74,20 @@ export interface Executor {
   dispose(): void;
 }
 
+/** What an executor holds on its device from creation to disposal, bytes; exact. */
+export interface Footprint {
+  /** What {@link Executor.bytes} will be. */
+  readonly bytes: number;
+  /** Of its largest single buffer. */
+  readonly largestBuffer: number;
+}
+
+/**
+ * Says what an executor will hold, before anything is allocated.
+ * @param microBatches m of each lane
+ */
+export type FootprintOf = (plans: Plans, microBatches: readonly number[], tokens: TokenSource) => Footprint;
+
 /** The plans of a population: the training step and, over the same parameters, the forward pass alone. */
 export interface Plans {
   readonly training: Plan;

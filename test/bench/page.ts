@@ -1,5 +1,7 @@
 // The bench in the browser: one group of figures a page load, so that no peer's memory or shaders burden another.
 import { registerBackends } from './tfjs.ts';
+import { wasmFootprint } from '../../src/plan/wasm/memory.ts';
+import { gpuFootprint } from '../../src/plan/webgpu/memory.ts';
 import { factoryOf } from './backends.ts';
 import { frameRate } from './frames.ts';
 import { eventLoopLag } from './lag.ts';
@@ -15,12 +17,12 @@ const groups: Readonly<Record<string, (emulated: boolean) => Promise<BenchRow[]>
   'wasm peers': async () => peerTimes('wasm', await factoryOf('wasm'), 5),
   'wasm workers': async () => [await workersGain()],
   'wasm matmul': async () => [await matmulShare('wasm', await factoryOf('wasm'))],
-  'wasm memory': async () => memoryOver(10_000, 'wasm', await factoryOf('wasm')),
+  'wasm memory': async () => memoryOver(10_000, 'wasm', await factoryOf('wasm'), wasmFootprint),
   'wasm lag': async () => [await eventLoopLag('wasm', 5)],
   'webgpu peers': async () => peerTimes('webgpu', await factoryOf('webgpu'), 3),
   'webgpu lanes': async (emulated) => [await laneGain('webgpu', SMALLEST, 32, emulated ? 1.2 : 10, await factoryOf('webgpu'), 3)],
   'webgpu matmul': async () => [await matmulShare('webgpu', await factoryOf('webgpu'))],
-  'webgpu memory': async (emulated) => memoryOver(emulated ? 1000 : 10_000, 'webgpu', await factoryOf('webgpu')),
+  'webgpu memory': async (emulated) => memoryOver(emulated ? 1000 : 10_000, 'webgpu', await factoryOf('webgpu'), gpuFootprint),
   'webgpu lag': async () => [await eventLoopLag('webgpu', 5)],
   frames: async () => [await frameRate(document.getElementById('chart')!, 5)],
 };

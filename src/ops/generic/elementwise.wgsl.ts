@@ -106,6 +106,11 @@ export interface CopyParts {
   readonly rest: 'keep' | 'zero';
 }
 
+/** Whether a copy leaves words that it has to clear, which takes a kernel of its own. */
+export function leavesGaps({ shape, writes, rest }: Pick<CopyParts, 'shape' | 'writes' | 'rest'>): boolean {
+  return rest === 'zero' && shape.reduce((product, length) => product * length, 1) !== writes.out.size;
+}
+
 /** Zeros where the copy leaves words that it has to clear, then the copy itself. */
 export function copyKernels(parts: CopyParts, strides: Strides): Kernel[] {
   const { reads, writes, shape, xStart, xStrides, outStart, outStrides } = parts;
@@ -117,7 +122,7 @@ setOut1(outAt + u32(launch.outStart + outIndex), ${numberAt('x', reads.x, 'xAt +
     { reads: { ...reads }, writes: { ...writes }, ...rest, sizes, integers: { ...integers, xStart, outStart }, body },
     strides,
   );
-  if (parts.rest === 'keep' || sizes.count === writes.out.size) return [copy];
+  if (!leavesGaps(parts)) return [copy];
   const all = elements(writes.out.size);
   const clear = kernel(
     {

@@ -1,7 +1,7 @@
 // Where everything of a population lies in one WebAssembly memory. Lanes are taken one after another, so they share
 // activations and gradients; their parameters and what the optimizer keeps are their own. The memory is as long as that
 // takes, and never grows.
-import type { Plans } from '../executor.ts';
+import type { FootprintOf, Plans } from '../executor.ts';
 import { ALIGNMENT } from '../plan.ts';
 import { reservedBytes } from './kernels.generated.ts';
 import { LAYOUT_BYTES, layoutOf } from './layout.ts';
@@ -43,7 +43,14 @@ export interface LaneMap {
  * @param microBatches m of each lane
  * @throws Error one sentence, when it is more than 32-bit addresses reach
  */
-export function memoryMap({ training, evaluation }: Plans, microBatches: readonly number[]): MemoryMap {
+export function memoryMap(plans: Plans, microBatches: readonly number[]): MemoryMap {
+  const map = layOut(plans, microBatches);
+  if (map.bytes > MOST_PAGES * PAGE)
+    throw new Error(`These runs need ${Math.ceil(map.bytes / 2 ** 20)} MB of memory together; WebAssembly has at most 4096.`);
+  return map;
+}
+
+function layOut({ training, evaluation }: Plans, microBatches: readonly number[]): MemoryMap {
   let end = reservedBytes;
   const take = (bytes: number): number => {
     const address = Math.ceil(end / (4 * ALIGNMENT)) * 4 * ALIGNMENT;
@@ -68,15 +75,19 @@ export function memoryMap({ training, evaluation }: Plans, microBatches: readonl
     accumulated: count > 1 ? take(4 * training.words.accumulated) : undefined,
   }));
   const pages = Math.ceil((end + SLACK) / PAGE);
-  if (pages > MOST_PAGES)
-    throw new Error(`These runs need ${Math.ceil((pages * PAGE) / 2 ** 20)} MB of memory together; WebAssembly has at most 4096.`);
   return { bytes: pages * PAGE, ...shared, lanes };
 }
 
 /**
- * Bytes that an executor of these plans takes, before anything is allocated.
+ * Bytes that an executor of these plans takes, before anything is allocated; may be more than WebAssembly has.
  * @param microBatches m of each lane
  */
 export function wasmBytes(plans: Plans, microBatches: readonly number[]): number {
-  return memoryMap(plans, microBatches).bytes;
+  return layOut(plans, microBatches).bytes;
 }
+
+/** What an executor will hold: one memory. */
+export const wasmFootprint: FootprintOf = (plans, microBatches) => {
+  const bytes = wasmBytes(plans, microBatches);
+  return { bytes, largestBuffer: bytes };
+};

@@ -2,19 +2,24 @@
 import { attentionGradientKernel, attentionKernel } from '../../ops/attention/attention.wgsl.ts';
 import { crossEntropyKernel } from '../../ops/cross-entropy/cross-entropy.wgsl.ts';
 import { embeddingGradientKernel, embeddingKernel } from '../../ops/embedding/embedding.wgsl.ts';
-import { binaryKernel, copyKernels, selectKernel, unaryKernel } from '../../ops/generic/elementwise.wgsl.ts';
+import { binaryKernel, copyKernels, leavesGaps, selectKernel, unaryKernel } from '../../ops/generic/elementwise.wgsl.ts';
 import { gatherKernel, oneHotKernel, segmentSumKernel } from '../../ops/generic/indexed.wgsl.ts';
 import { matrixProductKernel, reduceKernel } from '../../ops/generic/reduce.wgsl.ts';
 import { linearGradientKernel, linearKernel } from '../../ops/linear/linear.wgsl.ts';
 import { normGradientKernel, normKernel } from '../../ops/norm/norm.wgsl.ts';
 import type { Kernel, Strides } from '../../ops/wgsl/kernel.ts';
 import type { Tile } from '../../ops/wgsl/matrix-tile.ts';
-import type { FusedLaunch, GenericLaunch } from '../launches.ts';
+import type { FusedLaunch, GenericLaunch, Launch } from '../launches.ts';
 import type { Operand } from '../plan.ts';
 
 /** What the same launch may be done with, depending on the device. */
 export interface Choices {
   readonly tile: Tile;
+}
+
+/** Kernels of a launch, without making them. */
+export function kernelCount(launch: Launch): number {
+  return launch.kind === 'copy' && leavesGaps(launch) ? 2 : 1;
 }
 
 /**

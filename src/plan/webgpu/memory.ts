@@ -1,8 +1,9 @@
 // What an executor keeps on the GPU: one buffer for each region, with a copy per lane where lanes have their own. All of
 // it is allocated at the start, and nothing later.
 import { CONTROL } from '../../ops/wgsl/kernel.ts';
-import type { LaneSettings, Plans, TokenSource } from '../executor.ts';
+import type { FootprintOf, LaneSettings, Plans, TokenSource } from '../executor.ts';
 import type { AdamW } from '../launches.ts';
+import { kernelCount } from './lower.ts';
 import { RESULTS, SCRATCH, SETTINGS, squareSums } from './step-kernels.ts';
 
 const WORD = 4;
@@ -12,6 +13,9 @@ export const MOST_STEPS = 64;
 
 /** Submissions under way at once. */
 export const IN_FLIGHT = 2;
+
+/** Bytes from one kernel's numbers to the next: offsets of uniforms are multiples of it everywhere. */
+export const UNIFORM_STRIDE = 256;
 
 /** Sizes of everything, words unless named otherwise. */
 export interface MemorySizes {
@@ -33,6 +37,8 @@ export interface MemorySizes {
   readonly settings: number;
   readonly scratch: number;
   readonly results: number;
+  /** Numbers of all kernels of both plans. */
+  readonly uniforms: number;
   /** What one lane's saved state takes. */
   readonly transfer: number;
 }
@@ -42,6 +48,7 @@ export function memorySizes({ training, evaluation }: Plans, lanes: number, toke
   const { parameters } = training.words;
   if (training.words.gradients !== parameters) throw new Error('Parameters and gradients are not laid out alike.');
   const maskAt = CONTROL.lanes + CONTROL.perLane * lanes;
+  const launches = [training, evaluation].flatMap((plan) => [...plan.setup, ...plan.launches]);
   const trainingText = Math.ceil(tokens.training.length / 2);
   return {
     lanes,
@@ -57,9 +64,37 @@ export function memorySizes({ training, evaluation }: Plans, lanes: number, toke
     settings: lanes * (SETTINGS.perLane + SETTINGS.perStep * MOST_STEPS),
     scratch: lanes * (SCRATCH.perLane + squareSums(parameters)),
     results: RESULTS.losses + lanes * MOST_STEPS,
+    uniforms: (launches.reduce((sum, launch) => sum + kernelCount(launch), 0) * UNIFORM_STRIDE) / WORD,
     transfer: 4 * parameters + SCRATCH.perLane,
   };
 }
+
+/** Words of each buffer. */
+function bufferWords(sizes: MemorySizes) {
+  const { lanes, constants, tokens, text, control, settings, scratch, results, uniforms, transfer } = sizes;
+  const perLane = lanes * sizes.parameters;
+  return {
+    parameters: perLane,
+    gradients: perLane,
+    mean: perLane,
+    square: perLane,
+    activations: lanes * sizes.activations,
+    ...{ constants, tokens, text, control, settings, scratch, results, uniforms, transfer },
+    staging: results,
+  };
+}
+
+/** Bytes of a buffer for so many words: bindings are whole vectors, and never empty. */
+function bufferBytes(words: number): number {
+  return WORD * Math.max(4, Math.ceil(words / 4) * 4);
+}
+
+/** What an executor will hold on the GPU. */
+export const gpuFootprint: FootprintOf = (plans, microBatches, tokens) => {
+  const { staging, ...once } = bufferWords(memorySizes(plans, microBatches.length, tokens));
+  const all = [...Object.values(once), ...Array<number>(IN_FLIGHT).fill(staging)].map(bufferBytes);
+  return { bytes: all.reduce((sum, bytes) => sum + bytes, 0), largestBuffer: Math.max(...all) };
+};
 
 /** The buffers, by what they hold. `staging` and `transfer` are where the host reads. */
 export interface GpuMemory {
@@ -101,8 +136,7 @@ export async function allocate(
   const made: GPUBuffer[] = [];
   const { STORAGE, COPY_DST, COPY_SRC, UNIFORM, MAP_READ } = GPUBufferUsage;
   const make = (words: number, usage: number): GPUBuffer => {
-    // Bindings are whole vectors, and never empty.
-    const size = Math.max(4, Math.ceil(words / 4) * 4) * WORD;
+    const size = bufferBytes(words);
     if (size > maxBufferSize || (usage & STORAGE && size > maxStorageBufferBindingSize))
       throw new Error(`These runs need a buffer of ${Math.ceil(size / 2 ** 20)} MB, which this GPU does not allow.`);
     const buffer = device.createBuffer({ size, usage });
@@ -114,24 +148,24 @@ export async function allocate(
   device.pushErrorScope('out-of-memory');
   let memory: Omit<GpuMemory, 'bytes'>;
   try {
-    const perLane = lanes.length * sizes.parameters;
+    const words = bufferWords(sizes);
     memory = {
       sizes,
-      parameters: storage(perLane, COPY_SRC),
-      gradients: storage(perLane, COPY_SRC),
-      mean: storage(perLane, COPY_SRC),
-      square: storage(perLane, COPY_SRC),
-      activations: storage(lanes.length * sizes.activations),
-      constants: storage(sizes.constants),
-      tokens: storage(sizes.tokens),
-      text: storage(sizes.text),
-      control: storage(sizes.control),
-      settings: storage(sizes.settings),
-      scratch: storage(sizes.scratch, COPY_SRC),
-      results: storage(sizes.results, COPY_SRC),
-      uniforms: make(uniforms.byteLength / WORD, UNIFORM | COPY_DST),
-      transfer: make(sizes.transfer, MAP_READ | COPY_DST),
-      staging: Array.from({ length: IN_FLIGHT }, () => make(sizes.results, MAP_READ | COPY_DST)),
+      parameters: storage(words.parameters, COPY_SRC),
+      gradients: storage(words.gradients, COPY_SRC),
+      mean: storage(words.mean, COPY_SRC),
+      square: storage(words.square, COPY_SRC),
+      activations: storage(words.activations),
+      constants: storage(words.constants),
+      tokens: storage(words.tokens),
+      text: storage(words.text),
+      control: storage(words.control),
+      settings: storage(words.settings),
+      scratch: storage(words.scratch, COPY_SRC),
+      results: storage(words.results, COPY_SRC),
+      uniforms: make(words.uniforms, UNIFORM | COPY_DST),
+      transfer: make(words.transfer, MAP_READ | COPY_DST),
+      staging: Array.from({ length: IN_FLIGHT }, () => make(words.staging, MAP_READ | COPY_DST)),
       destroy,
     };
   } catch (error) {

@@ -5,12 +5,9 @@ import type { FusedLaunch, GenericLaunch, Launch, Sample } from '../launches.ts'
 import type { Plan } from '../plan.ts';
 import { mapOperands } from '../trace/graph.ts';
 import { lower, type Choices } from './lower.ts';
-import type { GpuMemory, MemorySizes } from './memory.ts';
+import { UNIFORM_STRIDE, type GpuMemory, type MemorySizes } from './memory.ts';
 import { Pipelines, type BindingKind } from './pipelines.ts';
 import { accumulateKernel, adamwKernel, finishKernel, sampleKernel, type TextPlace } from './step-kernels.ts';
-
-/** Bytes from one launch's numbers to the next: offsets of uniforms are multiples of it everywhere. */
-const UNIFORM_STRIDE = 256;
 
 /** A dispatch whose pipeline is not compiled yet. */
 export interface Draft {

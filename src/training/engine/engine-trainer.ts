@@ -83,7 +83,8 @@ export class EngineTrainer implements Trainer {
       for (const { sequences, members } of microBatchGroups(batches, model.context, rule)) {
         const plans = this.#parts.plansOf(model, sequences);
         const worth = this.#parts.mostLanes(rule.cost, sequences * model.context);
-        const most = Math.max(1, lanesThatFit(plans, this.#parts.memory));
+        const microBatches = members.map((index) => runs[index].config.batchSequences / sequences);
+        const most = Math.max(1, lanesThatFit(plans, microBatches, tokensOf(runs[0].config, data), this.#parts.memory));
         // Of runs that begin alike few train at once: those that wait for another take memory alone.
         const families = trunksOf(members.map((index) => runs[index])).map(({ main, branches }) => [
           main,
@@ -103,9 +104,11 @@ export class EngineTrainer implements Trainer {
     const model = modelConfig(config, data.vocabulary);
     const [{ sequences }] = microBatchGroups([config.batchSequences], model.context, await this.#parts.microBatches(model));
     const plans = this.#parts.plansOf(model, sequences);
-    const lanes = Math.max(1, Math.min(this.#parts.measuredLanes, lanesThatFit(plans, this.#parts.memory)));
+    const tokens = tokensOf(config, data);
+    const alike = Array<number>(this.#parts.measuredLanes).fill(config.batchSequences / sequences);
+    const lanes = Math.max(1, lanesThatFit(plans, alike, tokens, this.#parts.memory));
     const settings = { ...this.#settings(config, data, sequences), updates: 2 ** 30 };
-    const executor = await this.#parts.createExecutor(plans, Array<LaneSettings>(lanes).fill(settings), tokensOf(config, data));
+    const executor = await this.#parts.createExecutor(plans, Array<LaneSettings>(lanes).fill(settings), tokens);
     try {
       /** Whole updates, so that none is counted that is only begun. Returns milliseconds. */
       const train = async (updates: number): Promise<number> => {

@@ -1,41 +1,34 @@
-// How many lanes fit: the plan says what each needs before anything is allocated.
-import type { Plans } from '../../plan/executor.ts';
-import type { Plan, Region } from '../../plan/plan.ts';
+// How many lanes fit: what an executor will hold is known before anything is allocated.
+import type { FootprintOf, Plans, TokenSource } from '../../plan/executor.ts';
 
-/** Memory of a device, as far as lanes are concerned. */
+/** Memory of a device, as far as executors are concerned. */
 export interface MemoryRule {
   /** Bytes that one executor may take. */
   readonly budget: number;
-  /** Bytes of the largest single buffer: no region of all lanes together may be larger. */
+  /** Bytes that a single buffer may take. */
   readonly largestBuffer: number;
-  /** Every lane has activations of its own (lanes side by side); else all share one copy (lanes one after another). */
-  readonly activationsPerLane: boolean;
+  /** What executors hold on this device. */
+  readonly footprint: FootprintOf;
 }
 
-const WORD = 4;
-
-const PER_LANE: readonly Region[] = ['parameters', 'gradients', 'accumulated', 'mean', 'square'];
-
-/** Words of a region that both plans share: the training plan's, or the evaluation's where that needs more. */
-function words({ training, evaluation }: Plans, region: Region): number {
-  return Math.max(training.words[region], evaluation.words[region]);
-}
-
-/** Bytes of an executor of `lanes` lanes, at most. */
-export function executorBytes(plans: Plans, lanes: number, rule: Pick<MemoryRule, 'activationsPerLane'>): number {
-  const perLane = PER_LANE.reduce((sum, region) => sum + words(plans, region), 0);
-  const activations = words(plans, 'activations') * (rule.activationsPerLane ? lanes : 1);
-  const shared = (plan: Plan): number => plan.words.constants + plan.words.tokens;
-  return WORD * (perLane * lanes + activations + shared(plans.training) + shared(plans.evaluation));
-}
-
-/** The most lanes that fit; 0 when not even one does. */
-export function lanesThatFit(plans: Plans, rule: MemoryRule): number {
-  const one = executorBytes(plans, 1, rule);
-  const each = executorBytes(plans, 2, rule) - one;
-  const within = one > rule.budget ? 0 : 1 + Math.floor((rule.budget - one) / each);
-  const regions = [...PER_LANE.map((region) => words(plans, region)), words(plans, 'activations') * (rule.activationsPerLane ? 1 : 0)];
-  return Math.min(within, Math.floor(rule.largestBuffer / (WORD * Math.max(...regions))));
+/**
+ * The most lanes of one executor that fit, whichever of them they are; 0 when not even one does.
+ * @param microBatches m of each lane there is: never more lanes than that
+ */
+export function lanesThatFit(plans: Plans, microBatches: readonly number[], tokens: TokenSource, rule: MemoryRule): number {
+  // Lanes of many micro-batches may need more; they are counted first.
+  const hungriest = [...microBatches].sort((a, b) => b - a);
+  const fit = (lanes: number): boolean => {
+    const { bytes, largestBuffer } = rule.footprint(plans, hungriest.slice(0, lanes), tokens);
+    return bytes <= rule.budget && largestBuffer <= rule.largestBuffer;
+  };
+  let [most, tooMany] = [0, hungriest.length + 1];
+  while (tooMany - most > 1) {
+    const lanes = Math.floor((most + tooMany) / 2);
+    if (fit(lanes)) most = lanes;
+    else tooMany = lanes;
+  }
+  return most;
 }
 
 /** What one executor holds at most. */

@@ -13,6 +13,7 @@ const LANES = 16;
 /** @throws Error one sentence, where there is no WebAssembly SIMD */
 export async function wasmParts(): Promise<{ readonly parts: DeviceParts; readonly features: readonly string[] }> {
   const { createWasmExecutor } = await import('../../plan/wasm/executor.ts');
+  const { wasmFootprint } = await import('../../plan/wasm/memory.ts');
   const { kernelBuilds } = await import('../../plan/wasm/kernels.ts');
   const [build] = kernelBuilds();
   if (build === undefined) throw new Error('This browser has no WebAssembly SIMD, which training on the processor needs.');
@@ -21,7 +22,7 @@ export async function wasmParts(): Promise<{ readonly parts: DeviceParts; readon
     parts: {
       createExecutor: (plans, lanes, tokens) => createWasmExecutor(plans, lanes, tokens, build),
       microBatches: wasmMicroBatches,
-      memory: { budget: BUDGET, largestBuffer: Infinity, activationsPerLane: false },
+      memory: { budget: BUDGET, largestBuffer: BUDGET, footprint: wasmFootprint },
       mostLanes: () => LANES,
       measuredLanes: 1,
       evaluatedTogether: 1,

@@ -1,5 +1,4 @@
 // The engine on a GPU: lanes side by side, as many as fill it, on a device that is opened anew when the last was lost.
-import type { MemoryRule } from './memory.ts';
 import type { DeviceParts, ExecutorFactory } from './engine-trainer.ts';
 import { gpuMicroBatches, lanesThatFill, measureGpu, type GpuSpeed } from './gpu-cost.ts';
 import { GpuSource } from './gpu-source.ts';
@@ -25,6 +24,7 @@ const EVALUATED_TOGETHER = 64;
  */
 export async function webGpuParts(gpu: GPU | undefined, emulated: boolean): Promise<DeviceParts> {
   const { createWebGpuExecutor } = await import('../../plan/webgpu/executor.ts');
+  const { gpuFootprint } = await import('../../plan/webgpu/memory.ts');
   const { Autotune, tileVariants } = await import('../../plan/webgpu/autotune.ts');
   const source = new GpuSource(gpu);
   const { limits } = await source.device();
@@ -46,7 +46,11 @@ export async function webGpuParts(gpu: GPU | undefined, emulated: boolean): Prom
         return gpuMicroBatches(model, GUESS);
       }
     },
-    memory: memoryOf(limits),
+    memory: {
+      budget: BUDGET,
+      largestBuffer: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
+      footprint: gpuFootprint,
+    },
     mostLanes: (cost, rows) => Math.min(MOST_LANES, Math.max(FEWEST_LANES, lanesThatFill(cost, rows))),
     measuredLanes: MEASURED_LANES,
     evaluatedTogether: EVALUATED_TOGETHER,
@@ -56,7 +60,3 @@ export async function webGpuParts(gpu: GPU | undefined, emulated: boolean): Prom
 
 /** A small GPU: 8 µs a launch, 100 GB/s, 0.5 TFLOP/s. */
 const GUESS: GpuSpeed = { perLaunch: 8e-6, perParameter: 4e-10, perFlop: 2e-12 };
-
-function memoryOf({ maxBufferSize, maxStorageBufferBindingSize }: GPUSupportedLimits): MemoryRule {
-  return { budget: BUDGET, largestBuffer: Math.min(maxBufferSize, maxStorageBufferBindingSize), activationsPerLane: true };
-}

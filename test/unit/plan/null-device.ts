@@ -15,6 +15,9 @@ export interface Calls {
   passes: number;
   bindGroups: number;
   buffers: number;
+  /** Of all buffers that were made together, and of the largest of them. */
+  bytes: number;
+  largestBuffer: number;
   pipelines: number;
   writes: number;
 }
@@ -29,7 +32,17 @@ export async function openNullDevice(lanes: number): Promise<{ readonly device: 
   const adapter = await instance.requestAdapter();
   if (!adapter) throw new Error('Dawn has no null backend here.');
   const device = await openDevice(adapter);
-  const calls: Calls = { dispatches: 0, submits: 0, passes: 0, bindGroups: 0, buffers: 0, pipelines: 0, writes: 0 };
+  const calls: Calls = {
+    dispatches: 0,
+    submits: 0,
+    passes: 0,
+    bindGroups: 0,
+    buffers: 0,
+    bytes: 0,
+    largestBuffer: 0,
+    pipelines: 0,
+    writes: 0,
+  };
   const restore: (() => void)[] = [];
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- methods of any signature are wrapped
   const watch = <T extends object, K extends keyof T>(prototype: T, name: K, before: (this: any, ...given: any[]) => void): void => {
@@ -42,19 +55,25 @@ export async function openNullDevice(lanes: number): Promise<{ readonly device: 
   };
   /** Tickets of submissions that have not been read yet. */
   const tickets: number[] = [];
-  let ticket = 0;
+  let ticket: number | undefined;
   watch(GPUComputePassEncoder.prototype, 'dispatchWorkgroups', () => calls.dispatches++);
   watch(GPUCommandEncoder.prototype, 'beginComputePass', () => calls.passes++);
   watch(GPUDevice.prototype, 'createBindGroup', () => calls.bindGroups++);
-  watch(GPUDevice.prototype, 'createBuffer', () => calls.buffers++);
+  watch(GPUDevice.prototype, 'createBuffer', ({ size }: GPUBufferDescriptor) => {
+    calls.buffers++;
+    calls.bytes += size;
+    calls.largestBuffer = Math.max(calls.largestBuffer, size);
+  });
   watch(GPUDevice.prototype, 'createComputePipelineAsync', () => calls.pipelines++);
-  watch(GPUQueue.prototype, 'writeBuffer', (_buffer: GPUBuffer, _at: number, data: unknown) => {
+  watch(GPUQueue.prototype, 'writeBuffer', (_buffer: GPUBuffer, at: number, data: unknown) => {
     calls.writes++;
-    if (data instanceof Uint32Array) ticket = data[CONTROL.ticket];
+    if (at === 0 && data instanceof Uint32Array) ticket = data[CONTROL.ticket];
   });
   watch(GPUQueue.prototype, 'submit', () => {
     calls.submits++;
-    tickets.push(ticket);
+    // Set-up and the reading of lanes are submissions without a ticket.
+    if (ticket !== undefined) tickets.push(ticket);
+    ticket = undefined;
   });
   const original = Object.getOwnPropertyDescriptor(GPUBuffer.prototype, 'getMappedRange')!;
   const getMappedRange = original.value as (offset?: number, size?: number) => ArrayBuffer;

@@ -10,7 +10,7 @@ import { EngineTrainer, type EngineParts } from '../../../src/training/engine/en
 import { validationSteps } from '../../../src/training/recorder.ts';
 import { smoothedLastLoss } from '../../../src/training/smoothed-loss.ts';
 import type { LaneEvent, LaneOutcome, TrainingData } from '../../../src/training/trainer.ts';
-import { Clock, expectedLosses, expectedValidation, FakeDevice, fakePlans, type FakeOptions } from './fake-executor.ts';
+import { Clock, expectedLosses, expectedValidation, FakeDevice, fakeFootprint, fakePlans, type FakeOptions } from './fake-executor.ts';
 
 const base: RunInput = {
   corpus: 'synthetic:symbols=8,order=1,exponent=2,tokens=40000',
@@ -44,7 +44,7 @@ export function bench(options: Partial<FakeOptions> = {}, parts: Partial<EngineP
     createExecutor: device.create,
     plansOf: fakePlans,
     microBatches: gpuLike,
-    memory: { budget: Infinity, largestBuffer: Infinity, activationsPerLane: true },
+    memory: { budget: Infinity, largestBuffer: Infinity, footprint: fakeFootprint },
     mostLanes: () => 1000,
     measuredLanes: 2,
     evaluatedTogether: 3,

@@ -7,7 +7,7 @@ import type { SweepRun } from '../../../src/config/sweep.ts';
 import { Controls } from '../../../src/training/controls.ts';
 import { sharedUpdates } from '../../../src/training/trunk.ts';
 import { bench, cpuLike, expectWhole, gpuLike, MemoryStore, run, train, type Bench } from './engine-bench.ts';
-import { fakePlans } from './fake-executor.ts';
+import { fakeFootprint, fakePlans } from './fake-executor.ts';
 
 const BATCH = 8 * 4;
 const cooled = (updates: number, more: RunInput = {}): SweepRun =>
@@ -24,7 +24,7 @@ const whole = () => ({ cost: { step: 0, lane: 1, row: 0 }, mostRows: 1024, worth
 
 const lane = 5 * 4 * fakePlans({ ...run({}).config, vocabulary: 8 }, 4).training.parameters + 4 * 100 * BATCH;
 /** Memory for so many lanes. */
-const room = (lanes: number) => ({ memory: { budget: (lanes + 0.5) * lane, largestBuffer: Infinity, activationsPerLane: true } });
+const room = (lanes: number) => ({ memory: { budget: (lanes + 0.5) * lane, largestBuffer: Infinity, footprint: fakeFootprint } });
 
 describe('a long run and its branches', () => {
   it('are told as if each had been trained alone, and the common part is trained once', async () => {

@@ -1,7 +1,8 @@
 // Which runs train together: groups that share a micro-batch, parts that fit in memory.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { evenParts, executorBytes, lanesThatFit } from '../../../src/training/engine/memory.ts';
+import type { FootprintOf } from '../../../src/plan/executor.ts';
+import { evenParts, lanesThatFit } from '../../../src/training/engine/memory.ts';
 import { largestDivisor, microBatchGroups, type MicroBatchRule } from '../../../src/training/engine/micro-batches.ts';
 import { fakePlans } from './fake-executor.ts';
 
@@ -105,25 +106,35 @@ describe('memory', () => {
     },
     4,
   );
-  const { parameters } = plans.training;
+  const tokens = { training: new Uint16Array(100), validation: new Uint16Array(9), dataSeed: 0 };
+  /** What grows with the lanes, and more for those that add gradients up; a part that is there once; text. */
+  const footprint: FootprintOf = ({ training: { words } }, microBatches, { training, validation }) => {
+    const own = words.parameters + words.mean + words.square;
+    const bytes = microBatches.reduce((sum, m) => sum + 4 * (m > 1 ? own + words.accumulated : own), 0);
+    return { bytes: 1000 + 2 * (training.length + validation.length) + bytes, largestBuffer: 4 * words.parameters * microBatches.length };
+  };
 
-  it('counts what each lane has and what all share', () => {
-    const shared = 2 * (64 + 64);
-    const activations = 100 * 32;
-    expect(executorBytes(plans, 3, { activationsPerLane: true })).toBe(4 * (3 * (5 * parameters + activations) + shared));
-    expect(executorBytes(plans, 3, { activationsPerLane: false })).toBe(4 * (15 * parameters + activations + shared));
-  });
-
-  it('takes as many lanes as fit, and not one more', () => {
+  it('takes as many lanes as fit, and not one more, whichever of them they are', () => {
+    const anyLanes = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 60 });
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 10_000_000 }), fc.boolean(), (budget, activationsPerLane) => {
-        const lanes = lanesThatFit(plans, { budget, largestBuffer: Infinity, activationsPerLane });
-        if (lanes > 0) expect(executorBytes(plans, lanes, { activationsPerLane })).toBeLessThanOrEqual(budget);
-        expect(executorBytes(plans, lanes + 1, { activationsPerLane })).toBeGreaterThan(budget);
+      fc.property(fc.integer({ min: 1, max: 1_000_000 }), anyLanes, fc.nat(), (budget, microBatches, turn) => {
+        const lanes = lanesThatFit(plans, microBatches, tokens, { budget, largestBuffer: Infinity, footprint });
+        const bytes = (some: readonly number[]): number => footprint(plans, some, tokens).bytes;
+        const from = turn % microBatches.length;
+        const some = [...microBatches.slice(from), ...microBatches.slice(0, from)].slice(0, lanes);
+        if (lanes > 0) expect(bytes(some)).toBeLessThanOrEqual(budget);
+        const hungriest = [...microBatches].sort((a, b) => b - a);
+        if (lanes < microBatches.length) expect(bytes(hungriest.slice(0, lanes + 1))).toBeGreaterThan(budget);
+        expect(lanes).toBeLessThanOrEqual(microBatches.length);
       }),
     );
-    const rule = { budget: Infinity, activationsPerLane: false };
-    expect(lanesThatFit(plans, { ...rule, largestBuffer: 4 * parameters * 7 + 3 })).toBe(7);
+  });
+
+  it('takes no more lanes than the largest buffer holds', () => {
+    const largestBuffer = 4 * plans.training.parameters * 7 + 3;
+    expect(lanesThatFit(plans, Array<number>(20).fill(1), tokens, { budget: Infinity, largestBuffer, footprint })).toBe(7);
+    expect(lanesThatFit(plans, [1, 1], tokens, { budget: Infinity, largestBuffer, footprint })).toBe(2);
+    expect(lanesThatFit(plans, [1, 1], tokens, { budget: Infinity, largestBuffer: 3, footprint })).toBe(0);
   });
 
   it('splits evenly, keeping the order', () => {

@@ -8,7 +8,7 @@ import { Controls } from '../../../src/training/controls.ts';
 import type { CheckpointStore } from '../../../src/training/engine/checkpoint.ts';
 import type { LaneEvent, TrainingData } from '../../../src/training/trainer.ts';
 import { bench, byRun, cpuLike, data, expectWhole, gpuLike, MemoryStore, run, train, type Bench } from './engine-bench.ts';
-import { fakePlans } from './fake-executor.ts';
+import { fakeFootprint, fakePlans } from './fake-executor.ts';
 
 /** A grid of learning rate × batch, batches not all powers of two. */
 const grid = [1, 2, 3].flatMap((seed) =>
@@ -34,7 +34,7 @@ describe('a population', () => {
 
   it('is cut into as many executors as memory asks for, one after the other', async () => {
     const lane = 5 * 4 * fakePlans({ ...run({}).config, vocabulary: 8 }, 1).training.parameters + 4 * 100 * 8;
-    const set = bench({}, { memory: { budget: 5.5 * lane, largestBuffer: Infinity, activationsPerLane: true } });
+    const set = bench({}, { memory: { budget: 5.5 * lane, largestBuffer: Infinity, footprint: fakeFootprint } });
     const { told } = await train(set, grid);
     for (const one of grid) expectWhole(one, told.get(one.id)!);
     expect(set.device.executors.map(({ lanes }) => lanes)).toEqual([4, 4, 4]);

@@ -1,6 +1,6 @@
 // An executor in plain memory whose losses follow a known function of the run and of the windows that were read, on a
 // clock of its own; it can be told to lose its device.
-import type { Executor, LaneLosses, LaneSettings, LaneState, Plans, TokenSource } from '../../../src/plan/executor.ts';
+import type { Executor, FootprintOf, LaneLosses, LaneSettings, LaneState, Plans, TokenSource } from '../../../src/plan/executor.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { parameterLength, parameterSpecs, type ModelConfig } from '../../../src/model/parameters.ts';
 import { learningRateAt } from '../../../src/training/schedule.ts';
@@ -200,6 +200,13 @@ export function expectedValidation(config: RunConfig, vocabulary: number, step: 
 }
 
 /** Plans that say how large things are, and nothing else. */
+/** Bytes of lanes that have all to themselves. */
+export const fakeFootprint: FootprintOf = ({ training: { words } }, microBatches) => {
+  const own = words.parameters + words.gradients + words.accumulated + words.mean + words.square;
+  const buffer = 4 * microBatches.length;
+  return { bytes: buffer * (own + words.activations), largestBuffer: buffer * Math.max(words.parameters, words.activations) };
+};
+
 export function fakePlans(model: ModelConfig, sequences: number): Plans {
   const parameters = parameterLength(parameterSpecs(model));
   const plan = (kind: Plan['kind']): Plan => ({

@@ -9,7 +9,7 @@ import type { Executor, LaneLosses, LaneSettings, Plans, TokenSource } from '../
 import { modelPlans, modelStep } from '../../../../src/plan/model-plans.ts';
 import { createWasmExecutor } from '../../../../src/plan/wasm/executor.ts';
 import { reservedBytes } from '../../../../src/plan/wasm/kernels.generated.ts';
-import { wasmBytes } from '../../../../src/plan/wasm/memory.ts';
+import { memoryMap, wasmBytes } from '../../../../src/plan/wasm/memory.ts';
 import { ReferenceRun } from '../../../../src/training/reference-run.ts';
 import { learningRateAt } from '../../../../src/training/schedule.ts';
 import { evaluateByInterpreter, InterpretedLane } from '../interpreter.ts';
@@ -315,7 +315,7 @@ describe('memory', () => {
   });
 
   it('more than 4 GB is refused in a sentence', () => {
-    expect(() => wasmBytes(plansOf(config(), 3), new Array<number>(100_000).fill(1))).toThrow(/need \d+ MB of memory/);
+    expect(() => memoryMap(plansOf(config(), 3), new Array<number>(100_000).fill(1))).toThrow(/need \d+ MB of memory/);
   });
 });
 
