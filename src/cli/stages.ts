@@ -1,9 +1,9 @@
 // Stages of an experiment on the command line: what its analysis asks for next is foretold, frozen, and trained.
 import type { Experiment, NextStage } from '../experiments/experiment.ts';
-import { freezePrediction, judge, outcomeOf } from '../sweep/prediction.ts';
+import { freezeDrafts, keepOutcomes } from '../sweep/foretold.ts';
+import { judge } from '../sweep/prediction.ts';
 import type { PredictionStore } from '../sweep/prediction-store.ts';
 import type { SweepQueue } from '../sweep/queue.ts';
-import { runId } from '../config/parse.ts';
 import { shortNumber } from '../laws/sentences.ts';
 
 /** An experiment that asks for more than this many stages is going round in circles. */
@@ -41,29 +41,17 @@ export async function trainStages(surroundings: StageSurroundings): Promise<bool
   return true;
 }
 
-/** Keeps what a stage foretells. A run that was trained already is not foretold, nor one that was foretold before. */
 async function freeze(next: NextStage, { predictions, queue, now, say }: StageSurroundings): Promise<void> {
-  const known = new Set((await predictions.all()).map(({ prediction }) => prediction.run));
-  for (const draft of next.predictions ?? []) {
-    const id = runId(draft.config);
-    if (known.has(id) || queue.records().some((record) => record.id === id)) continue;
-    const prediction = freezePrediction(draft, now());
-    await predictions.add({ kind: 'prediction', prediction });
-    const { loss, low, high } = prediction.final;
-    say(
-      `Frozen at ${prediction.created}: ${loss.toFixed(4)} (${low.toFixed(4)} … ${high.toFixed(4)}) nats per token for run ${id}; SHA-256 ${prediction.hash}.\n`,
-    );
+  const trained = new Set(queue.records().map(({ id }) => id));
+  for (const { created, final, run, hash } of await freezeDrafts(next.predictions ?? [], trained, predictions, now())) {
+    const range = `${final.loss.toFixed(4)} (${final.low.toFixed(4)} … ${final.high.toFixed(4)})`;
+    say(`Frozen at ${created}: ${range} nats per token for run ${run}; SHA-256 ${hash}.\n`);
   }
 }
 
 async function recordOutcomes({ predictions, queue, now, say }: StageSurroundings): Promise<void> {
-  const ended = new Map(queue.records().map((record) => [record.id, record]));
-  for (const { prediction, outcome } of await predictions.all()) {
-    const record = ended.get(prediction.run);
-    if (outcome !== undefined || record === undefined) continue;
-    const found = outcomeOf(prediction, record, now());
-    await predictions.add({ kind: 'outcome', outcome: found });
-    const judgement = judge(prediction, found);
+  for (const { prediction, outcome } of await keepOutcomes(queue.records(), predictions, now())) {
+    const judgement = judge(prediction, outcome);
     say(
       'percent' in judgement
         ? `Outcome: ${judgement.loss.toFixed(4)}, ${shortNumber(judgement.percent)} % off, ${shortNumber(judgement.standardErrors)} standard errors: a ${judgement.status}.\n`
