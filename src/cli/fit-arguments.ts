@@ -4,7 +4,8 @@ import { InputError, type Locale } from '../messages/sentence.ts';
 import type { CriticalBatchConstants } from '../laws/critical-batch-forms.ts';
 import { CHINCHILLA_DELTA, type Objective } from '../laws/huber.ts';
 import { LAW_NAMES, type LawName } from '../laws/law-tables.ts';
-import { TABLE_COLUMNS, type TableColumn } from '../laws/table.ts';
+import { readColumns } from '../laws/table-columns.ts';
+import type { TableColumn } from '../laws/table.ts';
 
 /** Laws that can minimise any objective; the others are fitted by least squares and refuse to be told otherwise. */
 const LAWS_WITH_OBJECTIVE: readonly LawName[] = ['chinchilla', 'kaplan', 'three-term', 'power'];
@@ -126,23 +127,6 @@ function joinNegatives(args: readonly string[]): string[] {
     else joined.push(arg);
   }
   return joined;
-}
-
-function readColumns(mappings: readonly string[]): Partial<Record<TableColumn, string>> {
-  const columns: Partial<Record<TableColumn, string>> = {};
-  for (const mapping of mappings.flatMap((text) => text.split(',')).filter((text) => text.trim() !== '')) {
-    const at = mapping.indexOf('=');
-    const name = mapping.slice(0, Math.max(at, 0)).trim();
-    const column = mapping.slice(at + 1).trim();
-    if (!TABLE_COLUMNS.includes(name as TableColumn) || column === '') {
-      throw new InputError({
-        en: `"${mapping}" names no column; write for example --columns N=params,loss=val with ${TABLE_COLUMNS.join(', ')} on the left.`,
-        zh: `“${mapping}”没有指定列；请写成 --columns N=params,loss=val 的形式，左边为 ${TABLE_COLUMNS.join('、')} 之一。`,
-      });
-    }
-    columns[name as TableColumn] = column;
-  }
-  return columns;
 }
 
 function oneOf<T extends string>(option: string, value: string | undefined, choices: readonly T[]): T | undefined {

@@ -9,7 +9,7 @@ import { fitKaplan } from '../laws/kaplan.ts';
 import { checkOneOf, lawTables, type LawName } from '../laws/law-tables.ts';
 import { fitPowerLaw } from '../laws/power-law.ts';
 import { fitThreeTerm } from '../laws/three-term.ts';
-import { readTable } from '../laws/table.ts';
+import { readTable, type TableOptions } from '../laws/table.ts';
 import { fitTrajectory } from '../laws/trajectory.ts';
 import { InputError, type Sentence } from '../messages/sentence.ts';
 import { same, type Figure, type TableFigure } from './figure.ts';
@@ -77,6 +77,8 @@ export interface TableText {
   readonly id: string;
   readonly label: Sentence;
   readonly text: string;
+  /** Names of its own columns, where they are not the lab's. */
+  readonly columns?: TableOptions['columns'];
 }
 
 /** The columns that a law reads. */
@@ -94,10 +96,10 @@ export function fitTableTexts(
   bootstrap: BootstrapOptions = {},
 ): TableLawAnswer {
   const refusals: TableLawAnswer['says'][number][] = [];
-  const sources = tables.flatMap(({ id, label, text }): TableSource[] => {
+  const sources = tables.flatMap(({ id, label, text, columns }): TableSource[] => {
     try {
       const needs = lawTables[lawOfTables(law)];
-      const table = readTable(text, { ...needs.table, count });
+      const table = readTable(text, { ...needs.table, count, ...(columns && { columns }) });
       checkOneOf(needs, table, lawOfTables(law));
       return [{ id, label, rows: table.rows }];
     } catch (error) {

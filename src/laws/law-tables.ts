@@ -43,7 +43,7 @@ export const lawTables: Readonly<Record<LawName, LawTable>> = {
 export function checkOneOf({ oneOf }: LawTable, table: Table, law: LawName): void {
   if (oneOf === undefined || oneOf.some((column) => table.has.includes(column))) return;
   throw new InputError({
-    en: `The table has none of the columns ${oneOf.join(', ')}, of which ${law} needs one; it has ${table.columns.join(', ')}. Name one with --columns, for example --columns ${oneOf[0]}=${table.columns[0]}.`,
-    zh: `表中没有 ${oneOf.join('、')} 中的任何一列，而 ${law} 至少需要其中一列；现有列为 ${table.columns.join('、')}。请用 --columns 指定，例如 --columns ${oneOf[0]}=${table.columns[0]}。`,
+    en: `The table has none of the columns ${oneOf.join(', ')}, of which ${law} needs one; it has ${table.columns.join(', ')}. Name one (--columns on the command line), for example ${oneOf[0]}=${table.columns[0]}.`,
+    zh: `表中没有 ${oneOf.join('、')} 中的任何一列，而 ${law} 至少需要其中一列；现有列为 ${table.columns.join('、')}。请指定（命令行用 --columns），例如 ${oneOf[0]}=${table.columns[0]}。`,
   });
 }

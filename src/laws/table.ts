@@ -184,8 +184,8 @@ function fromOurRuns(raw: TextTable, options: TableOptions): { table: TextTable;
 function missingColumns(missing: readonly string[], columns: readonly string[]): InputError {
   const shown = columns.length > 20 ? [...columns.slice(0, 20), '…'] : columns;
   return new InputError({
-    en: `The table has no column ${missing.join(', ')}; it has ${shown.join(', ')}. Name the right one with --columns, for example --columns ${missing[0]}=${columns[0] ?? 'name'}.`,
-    zh: `表中没有列 ${missing.join('、')}；现有列为 ${shown.join('、')}。请用 --columns 指定，例如 --columns ${missing[0]}=${columns[0] ?? 'name'}。`,
+    en: `The table has no column ${missing.join(', ')}; it has ${shown.join(', ')}. Name the right one (--columns on the command line), for example ${missing[0]}=${columns[0] ?? 'name'}.`,
+    zh: `表中没有列 ${missing.join('、')}；现有列为 ${shown.join('、')}。请指定（命令行用 --columns），例如 ${missing[0]}=${columns[0] ?? 'name'}。`,
   });
 }
 

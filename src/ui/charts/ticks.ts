@@ -33,7 +33,7 @@ export function decimals(low: number, high: number, most: number): Tick[] {
   let best = candidates.reduce<number[]>((longest, values) => (values.length > longest.length ? values : longest), []);
   if (best.length < 3) best = evenly(low, high, most);
   if (best.length > most) best = best.filter((_, i) => i % Math.ceil(best.length / most) === 0);
-  return best.map((value) => ({ value, label: value >= 1000 ? count(value) : significant(value, 4) }));
+  return best.map((value) => ({ value, label: value >= 1e12 ? significant(value, 2) : value >= 1000 ? count(value) : significant(value, 4) }));
 }
 
 /** Round values at even steps (1, 2 or 5 times a power of ten) within [low, high]. */

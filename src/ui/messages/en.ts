@@ -322,6 +322,7 @@ export const en = {
     explain: 'Any law of the field, fitted to the runs of this sweep, to tables from elsewhere, or to both side by side.',
     law: 'Law',
     runs: 'Runs',
+    columns: 'Columns of the tables, where they have other names',
     fit: 'Fit',
     stop: 'Stop',
     fitting: 'fitting',
@@ -344,7 +345,6 @@ export const en = {
     warmup: 'warm-up steps',
     read: 'tokens read',
     train: 'Train this one now',
-    outside: (n: string) => `Published laws were fitted on larger models than N = ${n}: here they are extrapolations.`,
   },
   charts: {
     svg: 'SVG',

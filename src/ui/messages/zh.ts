@@ -320,6 +320,7 @@ export const zh: typeof en = {
     explain: '把领域中的任一定律拟合到本次扫描的训练、外部表格，或两者并列。',
     law: '定律',
     runs: '训练',
+    columns: '表格列名（若与本实验室不同）',
     fit: '拟合',
     stop: '停止',
     fitting: '正在拟合',
@@ -342,7 +343,6 @@ export const zh: typeof en = {
     warmup: '预热步数',
     read: '读取词元数',
     train: '现在训练这一个',
-    outside: (n: string) => `已发表的定律拟合自比 N = ${n} 更大的模型：此处为外推。`,
   },
   charts: {
     svg: 'SVG',
