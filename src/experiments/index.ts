@@ -1,6 +1,9 @@
 // All experiments, by id.
 import { InputError } from '../messages/sentence.ts';
 import { bowl } from './bowl.ts';
+import { overfitting } from './overfitting.ts';
+import { sampleEfficiency } from './sample-efficiency.ts';
+import { earlyCurves } from './early-curves.ts';
 import type { Experiment } from './experiment.ts';
 import { finalLearningRate } from './final-learning-rate.ts';
 import { lossLaws } from './loss-laws.ts';
@@ -15,6 +18,9 @@ import { whichLaw } from './which-law.ts';
 export const experiments: readonly Experiment[] = [
   bowl,
   lossLaws,
+  overfitting,
+  sampleEfficiency,
+  earlyCurves,
   stepLaw,
   whichLaw,
   shapeExperiment,

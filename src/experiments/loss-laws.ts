@@ -37,20 +37,21 @@ const designs: Readonly<Record<ExperimentSize, { readonly base: RunInput; readon
   minutes: {
     base: { context: 16, batchSequences: 8, validationTokens: 16_384 },
     grids: [
+      // Small models want higher learning rates: each range is where tuned rates of the size were found, and one step more.
       {
         axes: {
-          corpus: ['sotu'],
-          shape: [shape(8), shape(12), shape(16), shape(24), shape(32)],
+          corpus: ['sotu', 'synthetic'],
+          shape: [shape(8), shape(12), shape(16)],
           tokens: [131_072, 262_144, 524_288, 1_048_576],
-          learningRate: octaves(-7, -4),
+          learningRate: octaves(-8, -4),
         },
       },
       {
         axes: {
-          corpus: ['synthetic'],
-          shape: [shape(8), shape(12), shape(16), shape(24), shape(32)],
+          corpus: ['sotu', 'synthetic'],
+          shape: [shape(24), shape(32)],
           tokens: [131_072, 262_144, 524_288, 1_048_576],
-          learningRate: octaves(-8, -5),
+          learningRate: octaves(-9, -6),
         },
       },
     ],

@@ -35,7 +35,7 @@ export function fakeTraining(sweep: SweepConfig, law: FakeLaw, noise: FakeNoise)
     const plain = toRecord({
       run,
       outcome: { status: 'finished', finalLoss: 1, smoothedTrainLoss: 1, parameters: new Float32Array(0) },
-      facts: { vocabulary: 60, trainingTokens: 1e7, validationTokens: 1e5, bytesPerToken: 1 },
+      facts: { vocabulary: 60, trainingTokens: run.config.uniqueTokens || 1e7, validationTokens: 1e5, bytesPerToken: 1 },
       report: { backend: 'cpu', engine: 'reference', device: 'planted' },
       curve: [],
       validation: [],
