@@ -14,6 +14,11 @@ const KEPT = 3;
 class Recent<Value> {
   readonly #values = new Map<string, Promise<Value>>();
 
+  /** What is remembered; nothing is made. */
+  known(key: string): Promise<Value> | undefined {
+    return this.#values.get(key);
+  }
+
   get(key: string, make: () => Promise<Value>): Promise<Value> {
     const value = this.#values.get(key) ?? make();
     this.#values.delete(key);
@@ -23,6 +28,11 @@ class Recent<Value> {
     if (this.#values.size > KEPT) this.#values.delete(oldest);
     return value;
   }
+}
+
+/** Runs with the same key read the same data. */
+function keyOf({ corpus, tokenizer, vocabulary, context, uniqueTokens, validationTokens }: RunConfig): string {
+  return JSON.stringify([corpus, tokenizer, vocabulary, context, uniqueTokens, validationTokens]);
 }
 
 /** Prepares datasets by a run's settings. */
@@ -57,12 +67,17 @@ export class Datasets {
    */
   of(config: RunConfig): Promise<Dataset> {
     const { corpus, tokenizer, vocabulary, context, uniqueTokens, validationTokens } = config;
-    return this.#datasets.get(JSON.stringify([corpus, tokenizer, vocabulary, context, uniqueTokens, validationTokens]), async () => {
+    return this.#datasets.get(keyOf(config), async () => {
       const source = isSyntheticId(corpus)
         ? ({ kind: 'synthetic', spec: parseSyntheticId(corpus) } as const)
         : ({ kind: 'text', corpus: await this.#corpus(corpus) } as const);
       return prepareDataset({ source, tokenizer, vocabulary, context, uniqueTokens, validationTokens });
     });
+  }
+
+  /** The data of a run, if it has been asked for before. */
+  known(config: RunConfig): Promise<Dataset> | undefined {
+    return this.#datasets.known(keyOf(config));
   }
 
   async #corpus(id: string): Promise<Corpus> {

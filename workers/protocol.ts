@@ -49,6 +49,8 @@ export interface TrainingWorker {
   lanesFor(config: RunConfig): Promise<number>;
   /** Trains a population to its end. Events come in batches, at most every 50 ms or so; at least one call a second (an empty batch is a sign of life). */
   train(runs: readonly SweepRun[], sink: (events: readonly LaneEvent[]) => void): Promise<void>;
+  /** Runs like this one will likely be trained next: what they need may be made ready meanwhile. */
+  announce(config: RunConfig): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** Leaves the population under way; `train` then resolves. */

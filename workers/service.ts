@@ -105,6 +105,13 @@ export class TrainingService implements TrainingWorker {
     }
   }
 
+  async announce(config: RunConfig): Promise<void> {
+    const { trainer, datasets } = this.#open();
+    // Data that is not there yet is not prepared now: that would hold up what trains.
+    const dataset = await datasets.known(config)?.catch(() => undefined);
+    if (dataset) trainer.announce?.(config, trainingData(dataset));
+  }
+
   async pause(): Promise<void> {
     await Promise.resolve(this.#controls?.pause());
   }

@@ -68,6 +68,7 @@ async function startWorker(options: OpenOptions, notice: Sentence | undefined, f
       describeData: (config) => remote.describeData(config),
       lanesFor: (config) => remote.lanesFor(config),
       train: (runs, sink) => remote.train(runs, proxy(sink)),
+      announce: (config) => remote.announce(config),
       pause: () => remote.pause(),
       resume: () => remote.resume(),
       stop: () => remote.stop(),

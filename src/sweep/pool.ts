@@ -26,6 +26,8 @@ export interface PoolWorker {
   lanesFor(config: RunConfig): Promise<number>;
   /** Trains a population to its end. Calls `sink` at least once a second while it lives, with an empty batch if nothing happened. */
   train(runs: readonly SweepRun[], sink: (events: readonly LaneEvent[]) => void): Promise<void>;
+  /** Runs like this one will likely be trained next: what they need may be made ready meanwhile. */
+  announce(config: RunConfig): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** Leaves the population under way; `train` then resolves. */

@@ -188,6 +188,7 @@ export class Scheduler {
     const end = await slot.train(
       population.map((live) => live.run),
       (events) => events.forEach((event) => this.#hooks.event(event)),
+      this.#after(population[0].kind),
     );
     const left = population.filter((live) => live.phase === 'training');
     const stopping = this.#mode === 'stopping';
@@ -210,6 +211,12 @@ export class Scheduler {
       }
     }
     if (again.length > 0) this.add(again);
+  }
+
+  /** What comes after a population, where it is of another kind than that. */
+  #after(kind: string): RunConfig | undefined {
+    const next = this.#waiting.first()?.run.config;
+    return next && populationKey(next) !== kind ? next : undefined;
   }
 
   #interrupt(live: LiveRun): void {

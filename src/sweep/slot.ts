@@ -1,4 +1,5 @@
 // One place for a worker: starts it, watches over it, and gives up on it when it dies or goes silent.
+import type { RunConfig } from '../config/run.ts';
 import type { SweepRun } from '../config/sweep.ts';
 import type { LaneEvent } from '../training/trainer.ts';
 import { deferred } from './deferred.ts';
@@ -97,8 +98,11 @@ export class Slot {
     }
   }
 
-  /** Trains a population. Rejects only when no worker can be started. Events that come after the worker was given up are dropped. */
-  async train(runs: readonly SweepRun[], sink: (events: readonly LaneEvent[]) => void): Promise<TrainingEnd> {
+  /**
+   * Trains a population. Rejects only when no worker can be started. Events that come after the worker was given up are dropped.
+   * @param next what will likely come after it, if the worker should know
+   */
+  async train(runs: readonly SweepRun[], sink: (events: readonly LaneEvent[]) => void, next?: RunConfig): Promise<TrainingEnd> {
     const tenant = await this.#ready();
     let over = false;
     this.training = runs.map((run) => run.id);
@@ -113,6 +117,7 @@ export class Slot {
         (): TrainingEnd => ({ lost: false }),
         (error: unknown): TrainingEnd => ({ lost: true, reason: error instanceof Error ? error.message : String(error) }),
       );
+    if (next !== undefined) tenant.worker.announce(next).catch(() => undefined);
     let ticked = this.#lastSign;
     const watch = setInterval(() => {
       const now = performance.now();

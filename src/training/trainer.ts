@@ -102,6 +102,11 @@ export interface Trainer {
    * Rejects only when the device is beyond help; runs without an `ended` event may then be taken again elsewhere.
    */
   train(runs: readonly SweepRun[], data: TrainingData, control: TrainingControl, emit: (event: LaneEvent) => void): Promise<void>;
+  /**
+   * Runs like this one will likely be trained next. What they need may be made ready while others train, whom it does not
+   * hold up.
+   */
+  announce?(config: RunConfig, data: TrainingData): void;
   /** Times a few steps of a run (about `milliseconds` in all, compilation not counted). */
   measure(config: RunConfig, data: TrainingData, milliseconds: number): Promise<Measurement>;
   dispose(): void;

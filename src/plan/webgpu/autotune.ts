@@ -102,6 +102,13 @@ export class Autotune {
     return known;
   }
 
+  /** The variants among which {@link choices} would find the fastest: one, where that is known. */
+  candidates(launch: Launch, lanes: number): readonly Tile[] {
+    if (!isProduct(launch)) return [USUAL_TILE];
+    const chosen = this.#chosen.get(shapeClass(launch, lanes));
+    return chosen ? [chosen] : this.#variants;
+  }
+
   /** Choices for the launches of `plans` with so many lanes; measures the classes that are new, the largest first. */
   async choices({ training, evaluation }: Plans, lanes: number): Promise<(launch: Launch) => Choices> {
     const fresh = new Map<string, Product>();

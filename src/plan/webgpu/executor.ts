@@ -6,7 +6,7 @@ import { DeviceWatch, PATIENCE } from './device.ts';
 import { GpuLane } from './lane.ts';
 import type { Choices } from './lower.ts';
 import { allocate, memorySizes, type GpuMemory } from './memory.ts';
-import { bindPrograms, draft, sampleOf, uniformsOf, type Programs, type Texts } from './program.ts';
+import { bindPrograms, draft, textsOf, uniformsOf, type Programs } from './program.ts';
 import { SubmissionQueue, type Work } from './queue.ts';
 import { SCRATCH } from './step-kernels.ts';
 
@@ -31,15 +31,11 @@ export async function createWebGpuExecutor(
   device: GPUDevice,
   { patience = PATIENCE, choices = () => ({ tile: USUAL_TILE }) }: WebGpuOptions = {},
 ): Promise<Executor> {
-  const { training, evaluation } = plans;
+  const { training } = plans;
   if (tokens.training.length <= training.context) throw new Error('The training text is shorter than one window.');
   for (const { parameters } of lanes) checkLength(parameters, training.parameters);
   const sizes = memorySizes(plans, lanes.length, tokens);
-  const { dataSeed } = tokens;
-  const texts: Texts = {
-    training: { start: 0, windows: Math.floor((tokens.training.length - 1) / sampleOf(training).context), dataSeed },
-    validation: { start: sizes.validationStart, windows: Math.floor(tokens.validation.length / (evaluation.context + 1)), dataSeed },
-  };
+  const texts = textsOf(plans, sizes, tokens);
   const drafts = draft(plans, sizes, texts, choices);
   const memory = await allocate(device, plans, lanes, tokens, uniformsOf(drafts));
   try {

@@ -80,7 +80,10 @@ export class Pipelines {
   }
 
   async #compile(kind: BindingKind, code: string): Promise<GPUComputePipeline> {
+    // What is wrong with the code is told by the pipeline, here; it is no fault of whatever trains meanwhile.
+    this.#device.pushErrorScope('validation');
     const module = this.#device.createShaderModule({ code });
+    void this.#device.popErrorScope().catch(() => undefined);
     try {
       return await this.#device.createComputePipelineAsync({
         layout: this.#layouts[kind],

@@ -1,6 +1,6 @@
 // A plan as the GPU runs it: dispatches in order, each with its pipeline, its numbers and its workgroups.
 import { MOST_GROUPS, uniformOf, type Kernel } from '../../ops/wgsl/kernel.ts';
-import type { Plans } from '../executor.ts';
+import type { Plans, TokenSource } from '../executor.ts';
 import type { FusedLaunch, GenericLaunch, Launch, Sample } from '../launches.ts';
 import type { Plan } from '../plan.ts';
 import { mapOperands } from '../trace/graph.ts';
@@ -30,10 +30,21 @@ export interface Texts {
   readonly validation: TextPlace;
 }
 
+/** Where the texts of `tokens` lie, and how many windows they have. */
+export function textsOf({ training, evaluation }: Plans, { validationStart }: MemorySizes, tokens: TokenSource): Texts {
+  const { dataSeed } = tokens;
+  return {
+    training: { start: 0, windows: Math.floor((tokens.training.length - 1) / sampleOf(training).context), dataSeed },
+    validation: { start: validationStart, windows: Math.floor(tokens.validation.length / (evaluation.context + 1)), dataSeed },
+  };
+}
+
 /** Lowers both plans. Nothing touches a device. */
 export function draft({ training, evaluation }: Plans, sizes: MemorySizes, texts: Texts, choices: (launch: Launch) => Choices): Drafts {
   const of = (plan: Plan, launches: readonly Launch[], perLane: boolean): Draft[] =>
-    launches.flatMap((launch) => draftsOf(plan, launch, sizes, texts, choices(launch), perLane));
+    launches.flatMap((launch) =>
+      draftsOfLaunch(plan, launch, sizes, texts, choices(launch)).map((one) => ({ ...one, perLane: one.perLane && perLane })),
+    );
   return {
     setup: [...of(training, training.setup, false), ...of(evaluation, evaluation.setup, false)],
     training: of(training, training.launches, true),
@@ -41,7 +52,8 @@ export function draft({ training, evaluation }: Plans, sizes: MemorySizes, texts
   };
 }
 
-function draftsOf(plan: Plan, launch: Launch, sizes: MemorySizes, texts: Texts, choices: Choices, perLane: boolean): Draft[] {
+/** Lowers one launch of a plan. */
+export function draftsOfLaunch(plan: Plan, launch: Launch, sizes: MemorySizes, texts: Texts, choices: Choices): Draft[] {
   switch (launch.kind) {
     case 'sample':
       return [{ ...step(sampleKernel(launch, texts[launch.source])), perLane: false }];
@@ -63,7 +75,7 @@ function draftsOf(plan: Plan, launch: Launch, sizes: MemorySizes, texts: Texts, 
     }
     default: {
       const strides = { parameters: sizes.parameters, activations: sizes.activations };
-      return lower(shifted(launch, plan, sizes), strides, choices).map((kernel) => ({ bindings: 'model', kernel, perLane }));
+      return lower(shifted(launch, plan, sizes), strides, choices).map((kernel) => ({ bindings: 'model', kernel, perLane: true }));
     }
   }
 }

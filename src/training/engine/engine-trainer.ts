@@ -8,12 +8,13 @@ import { breathe } from '../breathe.ts';
 import { learningRateAt } from '../schedule.ts';
 import { trunksOf } from '../trunk.ts';
 import type { DeviceReport, LaneEvent, Measurement, Trainer, TrainingControl, TrainingData } from '../trainer.ts';
+import { Ahead, type CompileAhead, type Expected } from './ahead.ts';
 import { checkpointKey, type Checkpoint, type CheckpointKey, type CheckpointStore } from './checkpoint.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import { takenUp } from './faults.ts';
 import { Lane } from './lane.ts';
 import { evenParts, lanesThatFit, type MemoryRule } from './memory.ts';
-import { microBatchGroups, type MicroBatchRule, type MicroStepCost } from './micro-batches.ts';
+import { microBatchGroups, type MicroBatchGroup, type MicroBatchRule, type MicroStepCost } from './micro-batches.ts';
 import type { Pace, PopulationLane } from './population.ts';
 import { trainThroughFaults } from './recovery.ts';
 
@@ -24,6 +25,8 @@ export type ExecutorFactory = (plans: Plans, lanes: readonly LaneSettings[], tok
 export interface EngineParts {
   readonly report: DeviceReport;
   readonly createExecutor: ExecutorFactory;
+  /** Compiles what an executor will need while another is at work; absent where nothing is compiled. */
+  readonly compileAhead?: CompileAhead;
   /** The traced step of a model, for micro-batches of this many sequences. */
   readonly plansOf: (model: ModelConfig, sequences: number) => Plans;
   /** May take a measurement of the device. */
@@ -59,10 +62,12 @@ export class EngineTrainer implements Trainer {
   readonly report: DeviceReport;
   readonly #parts: EngineParts;
   readonly #pace: Pace;
+  readonly #ahead: Ahead;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
     this.report = parts.report;
+    this.#ahead = new Ahead(parts.compileAhead);
     const now = (): number => performance.now();
     this.#pace = { slice: SLICE, checkpoint: CHECKPOINT_EVERY, now, ...parts.times, evaluatedTogether: parts.evaluatedTogether };
   }
@@ -80,11 +85,14 @@ export class EngineTrainer implements Trainer {
     try {
       const batches = runs.map(({ config }) => config.batchSequences);
       const rule = await this.#parts.microBatches(model);
-      for (const { sequences, members } of microBatchGroups(batches, model.context, rule)) {
+      const tokens = tokensOf(runs[0].config, data);
+      const groups = microBatchGroups(batches, model.context, rule);
+      for (const [index, { sequences, members }] of groups.entries()) {
+        this.#ahead.rest = groups.slice(index + 1).map((group) => () => this.#expected(model, group, rule, tokens));
         const plans = this.#parts.plansOf(model, sequences);
         const worth = this.#parts.mostLanes(rule.cost, sequences * model.context);
         const microBatches = members.map((index) => runs[index].config.batchSequences / sequences);
-        const most = Math.max(1, lanesThatFit(plans, microBatches, tokensOf(runs[0].config, data), this.#parts.memory));
+        const most = Math.max(1, lanesThatFit(plans, microBatches, tokens, this.#parts.memory));
         // Of runs that begin alike few train at once: those that wait for another take memory alone.
         const families = trunksOf(members.map((index) => runs[index])).map(({ main, branches }) => [
           main,
@@ -96,8 +104,19 @@ export class EngineTrainer implements Trainer {
         }
       }
     } finally {
+      this.#ahead.end();
       await writer.settled();
     }
+  }
+
+  announce(config: RunConfig, data: TrainingData): void {
+    const model = modelConfig(config, data.vocabulary);
+    this.#ahead.announce(async () => {
+      // Asked for while others train: what there is to measure has been measured for them.
+      const rule = await this.#parts.microBatches(model);
+      const [group] = microBatchGroups([config.batchSequences], model.context, rule);
+      return this.#expected(model, group, rule, tokensOf(config, data));
+    });
   }
 
   async measure(config: RunConfig, data: TrainingData, milliseconds: number): Promise<Measurement> {
@@ -152,12 +171,16 @@ export class EngineTrainer implements Trainer {
     if (taken > 0) emit({ kind: 'notice', sentence: takenUp(taken) });
     const keepable = (some: readonly Lane[]) => some.map((lane) => ({ key: keys.get(lane.id)!, checkpoint: () => lane.checkpoint }));
     await trainThroughFaults(lanes, {
-      create: (part) =>
-        this.#parts.createExecutor(
+      create: async (part) => {
+        this.#ahead.end();
+        const executor = await this.#parts.createExecutor(
           plans,
           part.map(({ lane }) => this.#settings(lane.config, data, sequences)),
           tokensOf(runs[0].config, data),
-        ),
+        );
+        this.#ahead.begin();
+        return executor;
+      },
       control,
       pace: this.#pace,
       hooks: {
@@ -171,6 +194,12 @@ export class EngineTrainer implements Trainer {
     });
     // Stopped: what was trained so far is there for whoever takes the runs up again.
     if (control.signal.aborted) await writer.keep(keepable(lanes.map(({ lane }) => lane)));
+  }
+
+  /** The executor of a group, about: what it compiles depends on little but the model. */
+  #expected(model: ModelConfig, { sequences, members }: MicroBatchGroup, rule: MicroBatchRule, tokens: TokenSource): Expected {
+    const worth = this.#parts.mostLanes(rule.cost, sequences * model.context);
+    return { plans: this.#parts.plansOf(model, sequences), lanes: Math.max(1, Math.min(worth, members.length)), tokens };
   }
 
   #settings(config: RunConfig, data: TrainingData, sequences: number): LaneSettings {

@@ -26,6 +26,7 @@ export async function webGpuParts(gpu: GPU | undefined, emulated: boolean): Prom
   const { createWebGpuExecutor } = await import('../../plan/webgpu/executor.ts');
   const { gpuFootprint } = await import('../../plan/webgpu/memory.ts');
   const { Autotune, tileVariants } = await import('../../plan/webgpu/autotune.ts');
+  const { compileAhead } = await import('../../plan/webgpu/ahead.ts');
   const source = new GpuSource(gpu);
   const { limits } = await source.device();
   const createExecutor: ExecutorFactory = async (plans, lanes, tokens) => {
@@ -36,6 +37,11 @@ export async function webGpuParts(gpu: GPU | undefined, emulated: boolean): Prom
   let speed: Promise<GpuSpeed> | undefined;
   return {
     createExecutor,
+    async compileAhead({ plans, lanes, tokens }, signal) {
+      const device = await source.device();
+      const autotune = Autotune.of(device, tileVariants(emulated));
+      await compileAhead(plans, lanes, tokens, device, (launch) => autotune.candidates(launch, lanes), signal);
+    },
     async microBatches(model) {
       speed ??= measureGpu(createExecutor);
       try {

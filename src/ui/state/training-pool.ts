@@ -62,6 +62,7 @@ export async function startWorker(choice: DeviceChoice): Promise<PageWorker> {
         for (const { config } of runs) await provide(config);
         await remote.train(runs, proxy(sink));
       },
+      announce: (config) => remote.announce(config),
       pause: () => remote.pause(),
       resume: () => remote.resume(),
       stop: () => remote.stop(),

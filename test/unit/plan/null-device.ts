@@ -24,9 +24,12 @@ export interface Calls {
 
 /**
  * Opens the device. Node alone has it; one at a time.
- * @param lanes of the executor that is to run on it
+ * @param lanes of the executors that are to run on it
+ * @returns the device, and a GPU that gives out that device alone
  */
-export async function openNullDevice(lanes: number): Promise<{ readonly device: GPUDevice; readonly calls: Calls; close(): void }> {
+export async function openNullDevice(
+  lanes: number,
+): Promise<{ readonly gpu: GPU; readonly device: GPUDevice; readonly calls: Calls; close(): void }> {
   Object.assign(globalThis, globals);
   instance = create(['backend=null']);
   const adapter = await instance.requestAdapter();
@@ -56,6 +59,8 @@ export async function openNullDevice(lanes: number): Promise<{ readonly device: 
   /** Tickets of submissions that have not been read yet. */
   const tickets: number[] = [];
   let ticket: number | undefined;
+  let copies = false;
+  watch(GPUCommandEncoder.prototype, 'copyBufferToBuffer', () => (copies = true));
   watch(GPUComputePassEncoder.prototype, 'dispatchWorkgroups', () => calls.dispatches++);
   watch(GPUCommandEncoder.prototype, 'beginComputePass', () => calls.passes++);
   watch(GPUDevice.prototype, 'createBindGroup', () => calls.bindGroups++);
@@ -71,9 +76,9 @@ export async function openNullDevice(lanes: number): Promise<{ readonly device: 
   });
   watch(GPUQueue.prototype, 'submit', () => {
     calls.submits++;
-    // Set-up and the reading of lanes are submissions without a ticket.
-    if (ticket !== undefined) tickets.push(ticket);
-    ticket = undefined;
+    // Set-up, measurements and the reading of lanes are submissions whose results nobody reads by their ticket.
+    if (copies && ticket !== undefined) tickets.push(ticket);
+    [ticket, copies] = [undefined, false];
   });
   const original = Object.getOwnPropertyDescriptor(GPUBuffer.prototype, 'getMappedRange')!;
   const getMappedRange = original.value as (offset?: number, size?: number) => ArrayBuffer;
@@ -90,5 +95,7 @@ export async function openNullDevice(lanes: number): Promise<{ readonly device: 
     for (const undo of restore) undo();
     device.destroy();
   };
-  return { device, calls, close };
+  const served = { limits: adapter.limits, requestDevice: () => Promise.resolve(device) };
+  const gpu = { requestAdapter: () => Promise.resolve(served) } as unknown as GPU;
+  return { gpu, device, calls, close };
 }

@@ -33,6 +33,8 @@ export class FakePool implements WorkerPool {
   readonly populations: { readonly worker: number; readonly runs: readonly SweepRun[] }[] = [];
   readonly terminated: number[] = [];
   readonly measured: RunConfig[] = [];
+  /** What was said to come next, and how many workers trained then. */
+  readonly announced: { readonly worker: number; readonly config: RunConfig; readonly training: number }[] = [];
   starts = 0;
   /** Workers that train, now and at most. */
   training = 0;
@@ -142,6 +144,10 @@ export class FakePool implements WorkerPool {
         } finally {
           this.training--;
         }
+      },
+      announce: (config) => {
+        this.announced.push({ worker: index, config, training: this.training });
+        return Promise.resolve();
       },
       pause: () => {
         paused = true;

@@ -57,6 +57,24 @@ describe('the queue', () => {
     vi.useRealTimers();
   });
 
+  it('tells a worker that trains what comes next, where that is of another kind', async () => {
+    const sweep = grid(rates, [4, 8, 12]);
+    const { queue, pool } = await bench({ lanes: 5 }, { sweep });
+    expect(await settled(queue.start())).toBe('finished');
+    const kinds = pool.populations.map(({ runs }) => runs[0].config.shape.width);
+    expect(new Set(kinds).size).toBe(3);
+    expect(pool.announced.map(({ config }) => config.shape.width)).toEqual(kinds.slice(1));
+    expect(pool.announced.every(({ training }) => training === 1)).toBe(true);
+
+    // One at a time: what comes next is announced where the kind changes, and nowhere else.
+    const single = await bench({ lanes: 1 }, { sweep });
+    expect(await settled(single.queue.start())).toBe('finished');
+    const widths = single.pool.populations.map(({ runs }) => runs[0].config.shape.width);
+    expect(single.pool.announced.map(({ config }) => config.shape.width)).toEqual(
+      widths.slice(1).filter((width, i) => width !== widths[i]),
+    );
+  });
+
   it('counts what runs share once: in its forecast, in its figures and in the records', async () => {
     const sweep = parseSweep({
       name: 'lengths',
