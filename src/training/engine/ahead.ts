@@ -61,7 +61,7 @@ export class Ahead {
         const next = this.#rest[0] ?? this.#announced;
         if (next === undefined) return;
         try {
-          await this.#compile(await next(), signal);
+          await this.#compile(await Promise.resolve(next()), signal);
         } catch {
           // Whoever sets the executor up will be told.
         }

@@ -6,7 +6,7 @@ import { openDevice } from '../../../src/plan/webgpu/device.ts';
 import { RESULTS } from '../../../src/plan/webgpu/step-kernels.ts';
 
 /** Held on to: Dawn does not survive that it is collected before its devices. */
-let instance: GPU | undefined;
+const instances: GPU[] = [];
 
 /** Calls so far. */
 export interface Calls {
@@ -31,7 +31,8 @@ export async function openNullDevice(
   lanes: number,
 ): Promise<{ readonly gpu: GPU; readonly device: GPUDevice; readonly calls: Calls; close(): void }> {
   Object.assign(globalThis, globals);
-  instance = create(['backend=null']);
+  const instance = create(['backend=null']);
+  instances.push(instance);
   const adapter = await instance.requestAdapter();
   if (!adapter) throw new Error('Dawn has no null backend here.');
   const device = await openDevice(adapter);
