@@ -87,22 +87,13 @@ export function fitEnvelope(table: readonly RunRow[], options: EnvelopeOptions =
   );
   if (problem !== undefined) return refuse(problem);
   const centre = middles.reduce((sum, value) => sum + value, 0) / middles.length;
-  let fit = fitLogLinear({
-    terms: middles.map((value) => [1, value - centre]),
-    y: passages.map(({ C }) => Math.log(C)),
-    weights: middles.map(() => 1),
-    options: bootstrap,
-  });
+  const terms = middles.map((value) => [1, value - centre]);
+  const angles = passages.map((passage) => angleOfPassage(passage, sizes));
+  // An error of the loss moves a passage by its size over the angle at which the two curves cross.
+  const weights = angles.every((angle) => angle > 0) ? angles.map((angle) => angle ** 2) : angles.map(() => 1);
+  let fit = fitLogLinear({ terms, y: passages.map(({ C }) => Math.log(C)), weights, options: bootstrap });
   if (fit !== undefined && onIt.size > 0 && sizes.every((size) => !onIt.has(size.N) || size.ofRuns)) {
-    fit = {
-      ...fit,
-      covariance: covarianceOfRuns(
-        passages,
-        sizes,
-        middles.map((value) => [1, value - centre]),
-        fit,
-      ),
-    };
+    fit = { ...fit, covariance: covarianceOfRuns(passages, sizes, terms, weights, fit) };
   }
   const slope = fit && logLinearEstimate(fit, [0, 1]);
   if (fit === undefined || slope === undefined || !(slope.value > 0))
@@ -132,7 +123,7 @@ export function fitEnvelope(table: readonly RunRow[], options: EnvelopeOptions =
 
 /**
  * Covariance of the line's coefficients when curves are runs: a run that happens to be low shifts the passage before it
- * one way and the one after it the other, so neighbouring errors u_k = (ε_{k+1} − ε_k)/constant have the correlation
+ * one way and the one after it the other, so neighbouring errors u_k = (ε_{k+1} − ε_k)/angle have the correlation
  * −1/2. Taking them as independent would nearly double the interval. What the points of a curve scatter on their own is
  * another error at each passage, and weakens that correlation by its share of the variance.
  */
@@ -140,50 +131,58 @@ function covarianceOfRuns(
   passages: readonly Passage[],
   sizes: readonly SizeCurves[],
   terms: readonly (readonly number[])[],
+  weights: readonly number[],
   fit: LogLinearFit,
 ): number[][] {
-  const linear = weightedLeastSquares(terms, fit.residuals);
+  const linear = weightedLeastSquares(terms, fit.residuals, weights);
   if (linear.status === 'rank deficient') return fit.covariance.map((row) => [...row]);
   const count = passages.length;
   // Rows of the pseudo-inverse: how each coefficient answers to each passage.
   const answers = Array.from({ length: count }, (_, k) => linear.solve(Array.from({ length: count }, (_, i) => (i === k ? 1 : 0))));
-  const squares = fit.residuals.reduce((sum, residual) => sum + residual * residual, 0);
-  const scatter = passages.reduce((sum, passage) => sum + scatterOfPassage(passage, sizes), 0) / count;
+  // In units of the loss: 1/weight is the variance of a passage for a unit variance of the difference of its curves.
+  const squares = fit.residuals.reduce((sum, residual, i) => sum + weights[i] * residual * residual, 0);
+  const scatter = passages.reduce((sum, { from, to }) => sum + scatterOf(from, sizes) + scatterOf(to, sizes), 0) / count;
   const near = (i: number): number[] => [i - 1, i, i + 1].filter((m) => m >= 0 && m < count);
-  const withShare = (share: number): { variance: number; correlation: (i: number, j: number) => number } => {
-    const correlation = (i: number, j: number): number =>
-      i === j ? 1 : passages[Math.min(i, j)].to === passages[Math.max(i, j)].from ? -0.5 * (1 - share) : 0;
-    // E[Σ residual²] = variance · trace((1 − hat)·correlation): what the sum of squares is divided by.
+  const withShare = (share: number): { variance: number; covariance: (i: number, j: number) => number } => {
+    const covariance = (i: number, j: number): number => {
+      if (i === j) return 1 / weights[i];
+      const follows = passages[Math.min(i, j)].to === passages[Math.max(i, j)].from;
+      return follows ? (-0.5 * (1 - share)) / Math.sqrt(weights[i] * weights[j]) : 0;
+    };
+    // E[Σ weight·residual²] = variance · trace(W(1 − hat)·covariance): what the sum of squares is divided by.
     let trace = 0;
     for (let i = 0; i < count; i++) {
       for (const m of near(i)) {
         const hat = terms[i].reduce((sum, term, j) => sum + term * answers[m][j], 0);
-        trace += ((i === m ? 1 : 0) - hat) * correlation(m, i);
+        trace += weights[i] * ((i === m ? 1 : 0) - hat) * covariance(m, i);
       }
     }
-    return { variance: squares / trace, correlation };
+    return { variance: squares / trace, covariance };
   };
   let model = withShare(0);
   // The variance that the share is taken of depends on the share, weakly.
   for (let round = 0; round < 3 && scatter > 0; round++) model = withShare(Math.min(1, scatter / Math.max(model.variance, 1e-300)));
-  const { variance, correlation } = model;
+  const { variance, covariance } = model;
   const sandwich = (j: number, k: number): number => {
     let sum = 0;
-    for (let i = 0; i < count; i++) for (const m of near(i)) sum += answers[i][j] * answers[m][k] * correlation(i, m);
+    for (let i = 0; i < count; i++) for (const m of near(i)) sum += answers[i][j] * answers[m][k] * covariance(i, m);
     return sum;
   };
   return terms[0].map((_, j) => terms[0].map((_, k) => variance * sandwich(j, k)));
 }
 
-/** Variance of a passage's log C from the scatter of the points of its two curves: to first order, over the angle at which they cross. */
-function scatterOfPassage({ C, from, to }: Passage, sizes: readonly SizeCurves[]): number {
-  const at = Math.log(C);
+/** Variance that the scatter of its points leaves in a size's curve. */
+function scatterOf(N: number, sizes: readonly SizeCurves[]): number {
+  const { curves } = sizes.find((size) => size.N === N)!;
+  return curves.reduce((sum, curve) => sum + curve.error ** 2, 0) / curves.length;
+}
+
+/** By how much the lead of the larger size in log loss grows with log C where it overtakes; NaN where a curve ends. */
+function angleOfPassage({ C, from, to }: Passage, sizes: readonly SizeCurves[]): number {
   const [first, second] = [from, to].map((N) => sizes.find((size) => size.N === N)!);
   const step = 1e-3;
-  const lead = (x: number): number => lowestAt(second, x) - lowestAt(first, x);
-  const angle = (lead(at + step) - lead(at - step)) / (2 * step);
-  const error = (size: SizeCurves): number => size.curves.reduce((sum, curve) => sum + curve.error ** 2, 0) / size.curves.length;
-  return Number.isFinite(angle) && angle !== 0 ? (error(first) + error(second)) / angle ** 2 : 0;
+  const lead = (at: number): number => lowestAt(first, at) - lowestAt(second, at);
+  return (lead(Math.log(C) + step) - lead(Math.log(C) - step)) / (2 * step);
 }
 
 /** The envelope on a log-spaced grid of C, and every passage between two sizes that both reach its C. */

@@ -5,7 +5,7 @@ import { bowlLoss } from '../../../src/laws/bowl-surface.ts';
 import { fitBowls, type Bowl } from '../../../src/laws/bowl.ts';
 import type { RunRow } from '../../../src/laws/fit.ts';
 import { createRandom } from '../../../src/laws/random.ts';
-import { expectCoverage, octaves, plantedGrid, plantedLoss, shuffled, type PlantedBowl } from './planted.ts';
+import { octaves, plantedGrid, plantedLoss, shuffled, type PlantedBowl } from './planted.ts';
 
 // As measured at this scale and at Step Law's: 0.01–0.06 nats per octave², the valley along higher lr and larger batch.
 const bowl: PlantedBowl = { lr: 2 ** -6.8, B: 2 ** 7.4, loss: 2.3, hessian: [0.04, -0.02, 0.03] };
@@ -133,43 +133,3 @@ describe('properties', () => {
     );
   });
 });
-
-describe('coverage of 95 % intervals over 200 seeds', () => {
-  const truth = { lr: bowl.lr, B: bowl.B, loss: bowl.loss, flat: eigenvalues[0], steep: eigenvalues[1] };
-  const estimates = (rows: readonly RunRow[], seed: number) => {
-    const found = only(rows, { bootstrap: { resamples: 200, seed } });
-    return { ...found.parameters, flat: found.eigenvalues[0], steep: found.eigenvalues[1] };
-  };
-
-  it('one seed a point, noise 0.005 nats', () => {
-    expectCoverage(200, truth, (seed) => estimates(grid({ noise: 0.005, random: createRandom(1000 + seed) }), seed));
-  });
-
-  it('three seeds a point, noise 0.01 nats', () => {
-    expectCoverage(200, truth, (seed) => estimates(grid({ noise: 0.01, seeds: 3, random: createRandom(1000 + seed) }), seed));
-  });
-
-  it('a coarse grid of 20 runs', () => {
-    expectCoverage(200, truth, (seed) =>
-      estimates(grid({ lr: octaves(-9, -5), B: octaves(6, 9), noise: 0.005, random: createRandom(1000 + seed) }), seed),
-    );
-  });
-
-  it('the drawn region holds the true vertex as often', () => {
-    expectCoverage(200, { inside: 1 }, (seed) => {
-      const { region } = only(grid({ noise: 0.008, random: createRandom(2000 + seed) }), { bootstrap: { resamples: 200, seed } });
-      const inside = insideOutline(region!.outline, [Math.log2(bowl.lr), Math.log2(bowl.B)]) ? 1 : 0;
-      return { inside: { value: inside, low: inside, high: inside } };
-    });
-  });
-});
-
-/** Even–odd rule. */
-function insideOutline(outline: readonly (readonly [number, number])[], [x, y]: readonly [number, number]): boolean {
-  let inside = false;
-  outline.forEach(([x1, y1], i) => {
-    const [x2, y2] = outline[(i + 1) % outline.length];
-    if (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1) inside = !inside;
-  });
-  return inside;
-}

@@ -1,9 +1,8 @@
-// Kaplan's laws on planted tables: every constant comes back, intervals cover, and designs that cannot carry a law say so.
+// Kaplan's laws on planted tables: every constant comes back, and designs that cannot carry a law say so.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { criticalBatch } from '../../../src/laws/critical-batch-forms.ts';
 import type { RunRow } from '../../../src/laws/fit.ts';
-import { CHINCHILLA_DELTA } from '../../../src/laws/huber.ts';
 import {
   computeOfMinimumSteps,
   computeOptimum,
@@ -15,7 +14,7 @@ import {
 } from '../../../src/laws/kaplan-forms.ts';
 import { fitKaplan, type KaplanFit, type KaplanLaw, type KaplanOptions, type KaplanParameter } from '../../../src/laws/kaplan.ts';
 import { createRandom } from '../../../src/laws/random.ts';
-import { expectCoverage, shuffled } from './planted.ts';
+import { shuffled } from './planted.ts';
 
 const without: KaplanOptions = { bootstrap: { resamples: 0 } };
 
@@ -260,15 +259,6 @@ describe('compute', () => {
     // Between sizes the envelope lies a little above that of all sizes: a factor in C, not in the exponent.
     expectTruth(fit.laws.LC, { Cc: truth.Cc }, 0.05);
   });
-
-  it('their intervals cover, over 200 seeds of noise shared by the points of a run', () => {
-    const truth = computeOptimum(dense.truth, constants);
-    const thin = { ...dense, N: ladder(1e3, 1e6, 8), S: ladder(300, 3e6, 20) };
-    expectCoverage(200, { alphaC: truth.alphaC, p: truth.p }, (seed) => {
-      const { parameters } = fitKaplan(curves({ ...thin, noise: 0.001 }, 500 + seed), { start: 0, bootstrap: { resamples: 20, seed } });
-      return parameters;
-    });
-  });
 });
 
 describe('what is refused', () => {
@@ -363,42 +353,5 @@ describe('properties', () => {
       }),
       { numRuns: 4 },
     );
-  });
-});
-
-describe('coverage of 95 % intervals over 200 seeds', () => {
-  for (const [name, design] of designs) {
-    it(`${name}: L(N), L(D), L(N, D)`, () => {
-      const truth = only(design.truth, 'alphaN', 'Nc', 'alphaD', 'Dc');
-      expectCoverage(200, truth, (seed) => fitKaplan(grid(design, 10 + seed), { bootstrap: { resamples: 120, seed } }).parameters);
-    });
-
-    it(`${name}: L(N, S_min)`, () => {
-      const truth = only(design.truth, 'alphaN', 'Nc', 'alphaS', 'Sc');
-      const thin = { ...design, S: ladder(design.S[24] / 20, design.S[24], 4), B: design.B.slice(1) };
-      expectCoverage(200, truth, (seed) => fitKaplan(curves(thin, 10 + seed), { bootstrap: { resamples: 120, seed } }).laws.LNS.parameters);
-    });
-  }
-
-  it("ours: L(N, D) by Huber's loss", () => {
-    const truth = only(ours.truth, 'alphaN', 'Nc', 'alphaD', 'Dc');
-    const objective = { name: 'huber', delta: CHINCHILLA_DELTA } as const;
-    expectCoverage(200, truth, (seed) => fitKaplan(grid(ours, 10 + seed), { objective, bootstrap: { resamples: 80, seed } }).parameters);
-  }, 180_000);
-
-  it('L(N) and L(D) alone', () => {
-    const { truth } = ours;
-    const noisy = (seed: number, of: (random: () => number) => RunRow[]): RunRow[] => {
-      const random = createRandom(seed);
-      return of(() => Math.exp(0.005 * random.normal()));
-    };
-    expectCoverage(200, only(truth, 'alphaN', 'Nc'), (seed) => {
-      const rows = noisy(seed, (factor) => ours.N.map((N) => ({ N, D: 1e12, loss: lossAtSize(truth, N) * factor() })));
-      return fitKaplan(rows, { bootstrap: { resamples: 120, seed } }).parameters;
-    });
-    expectCoverage(200, only(truth, 'alphaD', 'Dc'), (seed) => {
-      const rows = noisy(seed, (factor) => ladder(1e5, 2e7, 8).map((D) => ({ D, loss: lossAtTokens(truth, D) * factor() })));
-      return fitKaplan(rows, { bootstrap: { resamples: 120, seed } }).parameters;
-    });
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { RunRow } from '../../../src/laws/fit.ts';
 import { createRandom } from '../../../src/laws/random.ts';
 import { fitStepLaw, stepLawAt, type StepLawOptions } from '../../../src/laws/step-law.ts';
-import { expectCoverage, plantedGrid, shuffled } from './planted.ts';
+import { plantedGrid, shuffled } from './planted.ts';
 
 interface Design {
   readonly N: readonly number[];
@@ -184,33 +184,5 @@ describe('properties', () => {
       }),
       { numRuns: 8 },
     );
-  });
-});
-
-describe('coverage of 95 % intervals over 200 seeds', () => {
-  for (const [name, design] of Object.entries({ ours, theirs })) {
-    for (const method of ['plateau', 'vertex'] as const) {
-      it(`${method}, ${name}`, () => {
-        expectCoverage(
-          200,
-          design.truth,
-          (seed) => fitStepLaw(runs(design, 100 + seed), quick(seed, { method, bowl: { bootstrap: { resamples: 60, seed } } })).parameters,
-        );
-      });
-    }
-  }
-
-  it('vertices of nine cells', () => {
-    expectCoverage(200, ours.truth, (seed) => {
-      const table = runs(ours, 500 + seed, { N: [6.6e3, 2.5e4, 1e5], D: [4e5, 1.6e6, 6.4e6] });
-      return fitStepLaw(table, quick(seed, { method: 'vertex', bowl: { bootstrap: { resamples: 100, seed } } })).parameters;
-    });
-  });
-
-  it('vertices of three cells, one exponent', () => {
-    expectCoverage(200, { 'lr.N': ours.truth['lr.N'] }, (seed) => {
-      const table = runs(ours, 700 + seed, { N: [6.6e3, 2.5e4, 1e5], D: [1.6e6] });
-      return fitStepLaw(table, quick(seed, { method: 'vertex', bowl: { bootstrap: { resamples: 100, seed } } })).parameters;
-    });
   });
 });

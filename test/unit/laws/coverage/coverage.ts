@@ -2,7 +2,7 @@
 //
 // In `npm test` a few dozen data sets a design, judged by what chance allows. The whole measurement, 200 data sets with
 // the 1,000 resamples of `lab fit`, prints one Markdown row a parameter and asks for 90 to 99 %:
-//   COVERAGE_SEEDS=200 npx vitest run --project unit --disable-console-intercept test/unit/laws/coverage/LAW.test.ts
+//   COVERAGE_SEEDS=200 npx vitest run --project unit test/unit/laws/coverage/LAW.test.ts --disable-console-intercept
 // COVERAGE_RESAMPLES changes the resamples, COVERAGE_FIRST_SEED the data.
 import { describe, expect, it } from 'vitest';
 import type { Estimate, FitStatus } from '../../../../src/laws/fit.ts';
