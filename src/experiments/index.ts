@@ -4,6 +4,7 @@ import { bowl } from './bowl.ts';
 import { overfitting } from './overfitting.ts';
 import { sampleEfficiency } from './sample-efficiency.ts';
 import { earlyCurves } from './early-curves.ts';
+import { criticalBatch } from './critical-batch.ts';
 import type { Experiment } from './experiment.ts';
 import { finalLearningRate } from './final-learning-rate.ts';
 import { lossLaws } from './loss-laws.ts';
@@ -21,6 +22,7 @@ export const experiments: readonly Experiment[] = [
   overfitting,
   sampleEfficiency,
   earlyCurves,
+  criticalBatch,
   stepLaw,
   whichLaw,
   shapeExperiment,

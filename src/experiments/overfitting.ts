@@ -37,14 +37,10 @@ const designs: Readonly<Record<ExperimentSize, { readonly base: RunInput; readon
   },
   minutes: {
     base: { corpus: 'sotu', context: 16, batchSequences: 8, validationTokens: 16_384, tokens: 524_288, schedule: 'constant' },
+    // Small models want higher learning rates, small texts lower ones.
     grids: [
-      {
-        axes: {
-          shape: [shape(8), shape(16), shape(24), shape(40)],
-          uniqueTokens: [4096, 16_384, 65_536, 0],
-          learningRate: octaves(-9, -6),
-        },
-      },
+      { axes: { shape: [shape(8), shape(16)], uniqueTokens: [4096, 8192, 16_384, 65_536, 0], learningRate: octaves(-9, -5) } },
+      { axes: { shape: [shape(24), shape(40)], uniqueTokens: [4096, 8192, 16_384, 65_536, 0], learningRate: octaves(-11, -7) } },
     ],
   },
   lesson: {

@@ -1,0 +1,75 @@
+// The critical batch on curves planted from the hyperbola: it comes back, and other trades are no hyperbola.
+import { describe, expect, it } from 'vitest';
+import { parseSweep, type SweepConfig } from '../../../src/config/sweep.ts';
+import { criticalBatch } from '../../../src/experiments/critical-batch.ts';
+import { experimentSizes } from '../../../src/experiments/experiment.ts';
+import { criticalBatchAt } from '../../../src/laws/critical-batch.ts';
+import { ourTruth, plantedTrajectory, type TrajectoryTruth } from '../laws/planted-curves.ts';
+import { detuned, fakeTraining, type FakeLaw } from './fake-trainer.ts';
+
+const sweep = (rates = [-8, -7, -6], batches = [2, 4, 8, 16, 32, 64, 128]): SweepConfig =>
+  parseSweep({
+    name: 'planted',
+    base: { context: 16, tokens: 1_048_576, schedule: 'constant', shape: { layers: 2, width: 16, heads: 2 } },
+    grids: [{ axes: { batchSequences: batches, learningRate: rates.map((power) => 2 ** power) } }],
+  });
+
+const planted =
+  (truth: TrajectoryTruth): FakeLaw =>
+  ({ N, B, lr }, step) =>
+    plantedTrajectory(truth, N, B, step) * detuned(lr, 2 ** -7, 0.02);
+
+const judged = (law: FakeLaw, from = sweep(), noise = { run: 0.001, point: 0.005 }) => {
+  const analysis = criticalBatch.analyse(fakeTraining(from, law, noise), { resamples: 30 });
+  return { analysis, verdict: criticalBatch.verdict(analysis) };
+};
+
+describe('the critical batch', () => {
+  it('finds the critical batch that was planted, and that it grows as the loss falls', () => {
+    const { analysis, verdict } = judged(planted(ourTruth));
+    const { fit } = analysis;
+    expect(fit.status).toBe('converged');
+    const loss = fit.levels[5].loss;
+    const { low, high } = criticalBatchAt(fit, loss)!;
+    const truth = ourTruth.Bstar / loss ** (1 / ourTruth.alphaB);
+    expect(low).toBeLessThan(truth);
+    expect(high).toBeGreaterThan(truth);
+    expect(high / low).toBeLessThan(4);
+    expect(verdict.status).toBe('shown');
+    expect(verdict.sentence.en).toContain('it grows as the loss falls');
+    expect(criticalBatch.figures(analysis).map(({ id }) => id)).toEqual(['trade', 'critical-batch', 'alphaB', 'levels', 'batches']);
+  });
+
+  it('shows nothing where the critical batch does not move, or shrinks', () => {
+    const still = judged(({ N, B, lr }, step) => ((3e5 / N) ** 0.08 + ((60 * (1 + 300 / B)) / step) ** 0.6) * detuned(lr, 2 ** -7, 0.02));
+    expect(still.verdict.status).not.toBe('shown');
+  });
+
+  it('is contradicted by a critical batch that falls with the loss', () => {
+    // B_crit = 12·L⁶: the fixed point from the floor upwards.
+    const falling: FakeLaw = ({ B, lr }, step) => {
+      let loss = 1.2;
+      for (let i = 0; i < 60; i++) loss = 1.2 + ((150 * (1 + (12 * loss ** 6) / B)) / step) ** 0.6;
+      return loss * detuned(lr, 2 ** -7, 0.02);
+    };
+    const { verdict } = judged(falling);
+    expect(verdict.status).toBe('contradicted');
+    expect(verdict.sentence.en).toContain('falls with the loss');
+  });
+
+  it('needs several batches, and says so', () => {
+    expect(judged(planted(ourTruth), sweep(undefined, [4, 8])).verdict.status).toBe('not enough points');
+    expect(criticalBatch.verdict(criticalBatch.analyse([])).status).toBe('not enough points');
+  });
+
+  it('asks for learning rates beyond an edge', () => {
+    const from = sweep([-6, -5]);
+    const { analysis, verdict } = judged(planted(ourTruth), from);
+    expect(verdict.status).toBe('not enough points');
+    expect(criticalBatch.next!(analysis, from)!.grids).toHaveLength(7);
+  });
+
+  it('has valid sweeps at every size', () => {
+    for (const size of experimentSizes) expect(() => parseSweep(criticalBatch.sizes[size])).not.toThrow();
+  });
+});
