@@ -24,14 +24,16 @@ export default defineConfig({
   optimizeDeps: { include: ['comlink', 'valibot', 'idb', 'uplot', 'd3-contour', 'axe-core', '@noble/hashes/sha2.js', '@noble/hashes/utils.js', ...tfjs] },
   test: {
     reporters: ['default', './scripts/tally-reporter.ts'],
+    // One kind after another: what a browser is waited for does not compete with everything else.
     projects: [
-      { extends: true, test: { name: 'unit', environment: 'node', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000, server: { deps: { inline: [/@tensorflow/] } } } },
+      { extends: true, test: { name: 'unit', environment: 'node', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000, sequence: { groupOrder: 0 }, server: { deps: { inline: [/@tensorflow/] } } } },
       {
         extends: true,
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
           testTimeout: 120_000,
+          sequence: { groupOrder: 1 },
           browser: {
             enabled: true,
             headless: true,
@@ -41,7 +43,7 @@ export default defineConfig({
           },
         },
       },
-      { extends: true, test: { name: 'e2e', environment: 'node', include: ['test/e2e/**/*.test.ts'], testTimeout: 300_000, hookTimeout: 120_000 } },
+      { extends: true, test: { name: 'e2e', environment: 'node', include: ['test/e2e/**/*.test.ts'], testTimeout: 300_000, hookTimeout: 120_000, sequence: { groupOrder: 2 } } },
     ],
   },
 });
