@@ -5,6 +5,7 @@ import { overfitting } from './overfitting.ts';
 import { sampleEfficiency } from './sample-efficiency.ts';
 import { earlyCurves } from './early-curves.ts';
 import { criticalBatch } from './critical-batch.ts';
+import { allTheConstants } from './all-the-constants.ts';
 import type { Experiment } from './experiment.ts';
 import { finalLearningRate } from './final-learning-rate.ts';
 import { lossLaws } from './loss-laws.ts';
@@ -23,6 +24,7 @@ export const experiments: readonly Experiment[] = [
   sampleEfficiency,
   earlyCurves,
   criticalBatch,
+  allTheConstants,
   stepLaw,
   whichLaw,
   shapeExperiment,
