@@ -22,6 +22,22 @@ function surelyBends(axis: AxisLaw): boolean {
   return Math.abs(bend.value) * (Math.max(...used) - Math.min(...used)) > NOTABLE_BEND * slope.value;
 }
 
+/** The fitted floor beside the true entropy. */
+function floorBeside(E: Estimate, entropy: number): Sentence {
+  const truth = entropy.toFixed(3);
+  // Too few resamples had a floor at all.
+  if (!Number.isFinite(E.low) || !Number.isFinite(E.high))
+    return {
+      en: ` The fitted floor is ${range(E)}, too uncertain for an interval; the true entropy is ${truth}.`,
+      zh: `拟合的下限为 ${range(E)}，不确定到给不出区间；真实熵为 ${truth}。`,
+    };
+  const holds = E.low <= entropy && entropy <= E.high;
+  return {
+    en: ` The fitted floor ${range(E)} ${holds ? 'holds' : 'misses'} the true entropy ${truth}.`,
+    zh: `拟合的下限 ${range(E)} ${holds ? '包含' : '不含'}真实熵 ${truth}。`,
+  };
+}
+
 /** One text's axes in a sentence: those that were fitted, those that were not and why. */
 function describe(text: TextLaws): Sentence {
   const fitted = (['N', 'D', 'C'] as const).flatMap((name) => {
@@ -32,12 +48,7 @@ function describe(text: TextLaws): Sentence {
   const { E } = floor.parameters;
   const above: Sentence = entropy === undefined ? { en: '', zh: '' } : { en: ' (above the true entropy)', zh: '（真实熵之上）' };
   const held: Sentence | undefined =
-    entropy === undefined || floor.status !== 'converged' || E === undefined
-      ? undefined
-      : {
-          en: ` The fitted floor ${range(E)} ${E.low <= entropy && entropy <= E.high ? 'holds' : 'misses'} the true entropy ${entropy.toFixed(3)}.`,
-          zh: `拟合的下限 ${range(E)} ${E.low <= entropy && entropy <= E.high ? '包含' : '不含'}真实熵 ${entropy.toFixed(3)}。`,
-        };
+    entropy === undefined || floor.status !== 'converged' || E === undefined ? undefined : floorBeside(E, entropy);
   if (fitted.length === 0) return { en: '', zh: '' };
   return {
     en: `${text.label.en}${above.en}: ${fitted.join(', ')}.${held?.en ?? ''}`,
@@ -99,7 +110,7 @@ export function lossLawsVerdict({ texts }: LossLawsAnalysis): Verdict {
     });
   if (bent.length > 0)
     return say('not shown here', {
-      en: `All fall, but not all straight: ${which.en} surely bends.`,
+      en: `All fall, but not all straight: ${which.en} surely ${bent.length > 1 ? 'bend' : 'bends'}.`,
       zh: `全部下降，但并非都是直线：${which.zh}确定弯曲。`,
     });
   const missed = texts.filter(({ entropy, floor: { status, parameters } }) => {

@@ -100,6 +100,9 @@ describe('the laws of loss', () => {
     const wrong = verdictOf(law(entropyRate + 0.15), from, 0.0002);
     expect(wrong.verdict.sentence.en).toContain('misses the true entropy');
     expect(wrong.verdict.status).not.toBe('shown');
+    // A floor without an interval neither holds nor misses.
+    const bare = lossLaws.analyse(fakeTraining(from, law(entropyRate), { run: 0.0002 }), { resamples: 0 });
+    expect(lossLaws.verdict(bare).sentence.en).toContain('too uncertain for an interval');
   });
 
   it('leaves out best rates at the end of those tried, asks for more, and has too few points without them', () => {
