@@ -35,6 +35,14 @@ const unreadable = (detail: string): InputError =>
     zh: `无法使用浏览器的训练记录存储（${detail}）；若继续，记录只在此页面打开期间保留。`,
   });
 
+/** A record on its way into the store. */
+interface Unwritten {
+  readonly record: RunRecord;
+  readonly parameters: Float32Array | undefined;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
 /** Keeps runs in IndexedDB. What it has no room for stays in memory, so that nothing is lost while the page is open. */
 export class BrowserStore implements RunStore {
   readonly #database: IDBPDatabase<Schema>;
@@ -44,6 +52,9 @@ export class BrowserStore implements RunStore {
   readonly #loose = new Map<string, Float32Array>();
   readonly #complaints = new Set<string>();
   #runs: readonly string[] = [];
+  /** Records that the next transaction takes. */
+  readonly #unwritten: Unwritten[] = [];
+  #writing = false;
 
   private constructor(database: IDBPDatabase<Schema>) {
     this.#database = database;
@@ -157,16 +168,44 @@ export class BrowserStore implements RunStore {
     return found.filter((one) => one !== undefined);
   }
 
-  /** A record, its parameters, and the end of its progress, all or nothing. */
-  async #write(record: RunRecord, parameters?: Float32Array): Promise<void> {
+  /** Stores a record with its parameters, and ends its progress. */
+  #write(record: RunRecord, parameters?: Float32Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#unwritten.push({ record, parameters, resolve, reject });
+      if (!this.#writing) void this.#writeAll();
+    });
+  }
+
+  /**
+   * Runs end in bursts, all lanes of a population at once: those that wait go into one transaction, so that little time
+   * is left in which a closing page could lose them.
+   */
+  async #writeAll(): Promise<void> {
+    this.#writing = true;
+    // The rest of the burst comes within this task.
+    await Promise.resolve();
+    while (this.#unwritten.length > 0) {
+      const batch = this.#unwritten.splice(0);
+      try {
+        await this.#together(batch);
+        for (const { resolve } of batch) resolve();
+      } catch {
+        // All or nothing: one by one says which of them can't be kept, and why.
+        for (const one of batch) await this.#together([one]).then(one.resolve, one.reject);
+      }
+    }
+    this.#writing = false;
+  }
+
+  async #together(batch: readonly Unwritten[]): Promise<void> {
     const transaction = this.#database.transaction(['records', 'parameters', 'progress'], 'readwrite');
-    const writes: Promise<unknown>[] = [
+    const writes = batch.flatMap(({ record, parameters }): Promise<unknown>[] => [
       transaction.objectStore('records').put(record),
       transaction.objectStore('progress').delete(record.id),
       parameters === undefined
         ? transaction.objectStore('parameters').delete(record.id)
         : transaction.objectStore('parameters').put({ id: record.id, values: parameters }),
-    ];
+    ]);
     // The transaction's end last: a quota is often noticed only there.
     await Promise.all([...writes, transaction.done]);
   }

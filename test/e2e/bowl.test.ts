@@ -105,9 +105,9 @@ it('trains the small bowl through a reload, and ends with bowls, a law, a verdic
   ])
     expect(record).toHaveProperty(key);
   expect(new Set(lines.map((line) => (JSON.parse(line) as { id: string }).id)).size).toBe(288);
-  const svg = await saved(page, landscapes.first().getByRole('button', { name: 'SVG' }));
+  const svg = await saved(page, landscapes.first().getByRole('button', { name: /^SVG: N = / }));
   expect(await readFile(await svg.path(), 'utf8')).toMatch(/^<svg[^>]*xmlns=/);
-  const png = await saved(page, landscapes.first().getByRole('button', { name: 'PNG' }));
+  const png = await saved(page, landscapes.first().getByRole('button', { name: /^PNG: N = / }));
   expect([...(await readFile(await png.path())).subarray(0, 4)]).toEqual([0x89, 0x50, 0x4e, 0x47]);
 
   // A cell opens its run, which writes.
