@@ -1,6 +1,7 @@
 // All experiments, by id.
 import { InputError } from '../messages/sentence.ts';
 import { bowl } from './bowl.ts';
+import { budget } from './budget.ts';
 import { overfitting } from './overfitting.ts';
 import { sampleEfficiency } from './sample-efficiency.ts';
 import { earlyCurves } from './early-curves.ts';
@@ -32,6 +33,7 @@ export const experiments: readonly Experiment[] = [
   recipes,
   finalLearningRate,
   predictThenTrain,
+  budget,
 ];
 
 /** The experiment of an id. @throws InputError when there is none */
