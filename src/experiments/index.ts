@@ -1,5 +1,6 @@
 // All experiments, by id.
 import { InputError } from '../messages/sentence.ts';
+import { accounting } from './accounting.ts';
 import { bowl } from './bowl.ts';
 import { budget } from './budget.ts';
 import { overfitting } from './overfitting.ts';
@@ -34,6 +35,7 @@ export const experiments: readonly Experiment[] = [
   finalLearningRate,
   predictThenTrain,
   budget,
+  accounting,
 ];
 
 /** The experiment of an id. @throws InputError when there is none */
