@@ -108,11 +108,14 @@ export function lossLawsVerdict({ texts }: LossLawsAnalysis): Verdict {
       en: `But most of the lines surely bend: ${which.en}. Over this range they are no power laws.`,
       zh: `但多数曲线确定弯曲：${which.zh}。在此范围内它们不是幂律。`,
     });
-  if (bent.length > 0)
+  if (bent.length > 0) {
+    // Upwards on double logarithms: the loss falls ever less, as it does where another axis has become the limit.
+    const flattens = bent.some(({ name, axis }) => name !== 'C' && axis.bend!.value > 0);
     return say('not shown here', {
-      en: `All fall, but not all straight: ${which.en} surely ${bent.length > 1 ? 'bend' : 'bends'}.`,
-      zh: `全部下降，但并非都是直线：${which.zh}确定弯曲。`,
+      en: `All fall, but not all straight: ${which.en} surely ${bent.length > 1 ? 'bend' : 'bends'}.${flattens ? ' A line that flattens is limited by the other axis: run more tokens, or larger models.' : ''}`,
+      zh: `全部下降，但并非都是直线：${which.zh}确定弯曲。${flattens ? '变平的线受另一轴限制：请增加词元数或增大模型。' : ''}`,
     });
+  }
   const missed = texts.filter(({ entropy, floor: { status, parameters } }) => {
     const E = status === 'converged' ? parameters.E : undefined;
     return entropy !== undefined && E !== undefined && (E.high < entropy || E.low > entropy);

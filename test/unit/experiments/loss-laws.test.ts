@@ -85,6 +85,15 @@ describe('the laws of loss', () => {
     expect(verdict.status).toBe('contradicted');
   });
 
+  it('says what limits a line that flattens, where the others do not', () => {
+    const one: FakeLaw = ({ N, D, lr, config }) =>
+      (config.corpus === 'sotu' ? 30 * N ** -0.6 + 0.7 : 2 * N ** -0.08) * 9 * D ** -0.1 * detuned(lr, 2 ** -6.4);
+    const { verdict } = verdictOf(one, sweep({ corpora: ['sotu', 'moby-dick'] }), 0.0002);
+    expect(verdict.status).toBe('not shown here');
+    expect(verdict.sentence.en).toContain('but not all straight: L(N) of sotu');
+    expect(verdict.sentence.en).toContain('run more tokens');
+  });
+
   it('holds the fitted floor of a synthetic language against its true entropy', () => {
     const { entropyRate } = createSynthetic(DEFAULT_SYNTHETIC);
     const law =
