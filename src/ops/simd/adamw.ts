@@ -1,7 +1,7 @@
 // Sums of gradients over micro-batches, their norm, and AdamW (Loshchilov & Hutter, "Decoupled Weight Decay
 // Regularization", 2019, algorithm 2).
 import { addLines } from './embedding';
-import { firstLanes, madd, storeFirst, sum4 } from './vector';
+import { all, firstLanes, madd, storeFirst, sum4 } from './vector';
 
 /** out[i] = x[i]. */
 export function copyWords(x: usize, out: usize, size: u32): void {
@@ -47,15 +47,15 @@ export function sumOf(x: usize, size: u32): f64 {
  * Below these, a gradient, a mean and a square are 0: they are too small to move a parameter, and what decays from them
  * would stay among the subnormal numbers, with which processors are up to a hundred times slower. A NaN stays.
  */
-const SMALLEST_GRADIENT: f32 = 1e-18;
-const SMALLEST_MEAN: f32 = 1e-30;
-const SMALLEST_SQUARE: f32 = 1e-36;
+const SMALLEST_GRADIENT = memory.data<f32>([1e-18]);
+const SMALLEST_MEAN = memory.data<f32>([1e-30]);
+const SMALLEST_SQUARE = memory.data<f32>([1e-36]);
 
-/** `x`, 0 where its magnitude is below `smallest`. */
+/** `x`, 0 where its magnitude is below the number at `smallest`. */
 // @ts-ignore: a decorator of AssemblyScript
 @inline
-function flushed(x: v128, smallest: v128): v128 {
-  return v128.andnot(x, f32x4.lt(f32x4.abs(x), smallest));
+function flushed(x: v128, smallest: usize): v128 {
+  return v128.andnot(x, f32x4.lt(f32x4.abs(x), all(smallest)));
 }
 
 /**
@@ -90,13 +90,10 @@ export function adamw(
   const unbias4 = f32x4.splat(unbiasSquare);
   const epsilon4 = f32x4.splat(epsilon);
   const decay4 = f32x4.splat(decay);
-  const leastGradient = f32x4.splat(SMALLEST_GRADIENT);
-  const leastMean = f32x4.splat(SMALLEST_MEAN);
-  const leastSquare = f32x4.splat(SMALLEST_SQUARE);
   for (let left: i32 = size; left > 0; left -= 4) {
-    const g = flushed(f32x4.mul(v128.load(gradient), scale4), leastGradient);
-    const m = flushed(madd(beta14, v128.load(mean), f32x4.mul(rest14, g)), leastMean);
-    const s = flushed(madd(beta24, v128.load(square), f32x4.mul(rest24, f32x4.mul(g, g))), leastSquare);
+    const g = flushed(f32x4.mul(v128.load(gradient), scale4), SMALLEST_GRADIENT);
+    const m = flushed(madd(beta14, v128.load(mean), f32x4.mul(rest14, g)), SMALLEST_MEAN);
+    const s = flushed(madd(beta24, v128.load(square), f32x4.mul(rest24, f32x4.mul(g, g))), SMALLEST_SQUARE);
     const p = v128.load(parameters);
     const step = f32x4.div(f32x4.mul(rate4, m), f32x4.add(f32x4.sqrt(f32x4.mul(s, unbias4)), epsilon4));
     const next = f32x4.sub(p, madd(decay4, p, step));

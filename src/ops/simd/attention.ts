@@ -1,7 +1,7 @@
 // Causal attention and its gradient, head by head, in blocks of queries; keys of the future are skipped. The gradient
 // recomputes the probabilities from the saved log-sum-exp (Dao et al., "FlashAttention", 2022, appendix B).
 import { edge, packColumns, packRows, panel, panelTransposed } from './matmul';
-import { exponential, firstLanes, madd, max4, sum4 } from './vector';
+import { exponentialBelow, firstLanes, madd, max4, sum4 } from './vector';
 
 /** Queries whose scores are held at once. */
 const QUERY_BLOCK: u32 = 64;
@@ -52,11 +52,11 @@ function scoresBlock(
     const first = firstQuery(s, keys, rows);
     const to = out + (<usize>s << 2);
     if (first < whole) {
-      panel(a + <usize>first * aLine, aLine, panels, 32, inner, whole - first, to + <usize>first * outLine, outLine, 0, 0);
+      panel(a + <usize>first * aLine, aLine, panels, inner, whole - first, to + <usize>first * outLine, outLine, 0, 0);
     }
     if (whole < rows) {
       const last = to + <usize>whole * outLine;
-      edge(a + <usize>whole * aLine, aLine, 4, panels, 32, inner, rows - whole, 8, last, outLine, 0, 0, tile);
+      edge(a + <usize>whole * aLine, aLine, 4, panels, inner, rows - whole, 8, last, outLine, 0, 0, tile);
     }
     panels += bytes;
   }
@@ -80,8 +80,8 @@ function transposedTile(
   weights: usize, weightsLine: usize, b: usize, inner: u32, present: u32, columns: u32, out: usize, outLine: usize, addend: usize,
   tile: usize,
 ): void {
-  if (present == 4 && columns == 8) panelTransposed(weights, weightsLine, b, 32, inner, 4, out, outLine, 0, addend);
-  else edge(weights, 4, weightsLine, b, 32, inner, present, columns, out, outLine, 0, addend, tile);
+  if (present == 4 && columns == 8) panelTransposed(weights, weightsLine, b, inner, 4, out, outLine, 0, addend);
+  else edge(weights, 4, weightsLine, b, inner, present, columns, out, outLine, 0, addend, tile);
 }
 
 /**
@@ -116,8 +116,8 @@ export function attention(qkv: usize, out: usize, logSumExp: usize, context: u32
         for (let c: u32 = 0; c < headWidth; c += 8) {
           const columns = min<u32>(8, headWidth - c);
           const b = values + ((<usize>c >> 3) * <usize>context << 5);
-          if (present == 4 && columns == 8) panel(row, scoreLine, b, 32, seen, 4, to + (<usize>c << 2), outLine, 0, 0);
-          else edge(row, scoreLine, 4, b, 32, seen, present, columns, to + (<usize>c << 2), outLine, 0, 0, tile);
+          if (present == 4 && columns == 8) panel(row, scoreLine, b, seen, 4, to + (<usize>c << 2), outLine, 0, 0);
+          else edge(row, scoreLine, 4, b, seen, present, columns, to + (<usize>c << 2), outLine, 0, 0, tile);
         }
       }
     }
@@ -143,12 +143,12 @@ function softmaxRow(row: usize, seen: u32, scale: f32): f32 {
   const shift = f32x4.splat(most);
   let sum4th = f32x4.splat(0);
   for (let c: usize = 0; c < whole; c += 16) {
-    const e = exponential(f32x4.sub(f32x4.mul(v128.load(row + c), scale4), shift));
+    const e = exponentialBelow(f32x4.sub(f32x4.mul(v128.load(row + c), scale4), shift));
     v128.store(row + c, e);
     sum4th = f32x4.add(sum4th, e);
   }
   if (tail) {
-    const e = v128.and(mask, exponential(f32x4.sub(f32x4.mul(v128.load(row + whole), scale4), shift)));
+    const e = v128.and(mask, exponentialBelow(f32x4.sub(f32x4.mul(v128.load(row + whole), scale4), shift)));
     v128.store(row + whole, e);
     sum4th = f32x4.add(sum4th, e);
   }
@@ -207,8 +207,8 @@ export function attentionGradient(
           const columns = min<u32>(8, headWidth - c);
           const b = keysDown + ((<usize>c >> 3) * <usize>context << 5);
           const inner = from + t + present;
-          if (present == 4 && columns == 8) panel(row, scoreLine, b, 32, inner, 4, to + (<usize>c << 2), line, 0, 0);
-          else edge(row, scoreLine, 4, b, 32, inner, present, columns, to + (<usize>c << 2), line, 0, 0, tile);
+          if (present == 4 && columns == 8) panel(row, scoreLine, b, inner, 4, to + (<usize>c << 2), line, 0, 0);
+          else edge(row, scoreLine, 4, b, inner, present, columns, to + (<usize>c << 2), line, 0, 0, tile);
         }
       }
       for (let s: u32 = 0; s < seen; s += 4) {
@@ -260,7 +260,7 @@ function errorRow(weights: usize, errors: usize, seen: u32, logSumExp: f32, own:
   const own4 = f32x4.splat(own);
   const end = <usize>seen << 2;
   for (let c: usize = 0; c < end; c += 16) {
-    let p = exponential(f32x4.sub(f32x4.mul(v128.load(weights + c), scale4), shift));
+    let p = exponentialBelow(f32x4.sub(f32x4.mul(v128.load(weights + c), scale4), shift));
     let e = f32x4.mul(f32x4.mul(p, f32x4.sub(v128.load(errors + c), own4)), scale4);
     if (c + 16 > end) {
       const mask = firstLanes(<i32>((end - c) >> 2));

@@ -1,5 +1,5 @@
 // Cross-entropy of a softmax over the vocabulary, with its gradient in the same pass.
-import { exponential, firstLanes, max4, storeFirst, sum4 } from './vector';
+import { exponentialBelow, firstLanes, max4, storeFirst, sum4 } from './vector';
 
 /**
  * losses[r] = ln Σ_v exp logits[r, v] − logits[r, targets[r]]; when `dLogits` is not 0 (it may be `logits`),
@@ -21,12 +21,12 @@ export function crossEntropy(logits: usize, targets: usize, losses: usize, dLogi
     const shift = f32x4.splat(most);
     let sum = f32x4.splat(0);
     for (let c: usize = 0; c < whole; c += 16) {
-      const e = exponential(f32x4.sub(v128.load(logits + c), shift));
+      const e = exponentialBelow(f32x4.sub(v128.load(logits + c), shift));
       if (dLogits) v128.store(dLogits + c, e);
       sum = f32x4.add(sum, e);
     }
     if (tail) {
-      const e = v128.and(mask, exponential(f32x4.sub(v128.load(logits + whole), shift)));
+      const e = v128.and(mask, exponentialBelow(f32x4.sub(v128.load(logits + whole), shift)));
       if (dLogits) storeFirst(dLogits + whole, e, tail);
       sum = f32x4.add(sum, e);
     }

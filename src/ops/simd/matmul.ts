@@ -1,6 +1,6 @@
 // Matrix products. One micro-kernel makes tiles of 4 rows × 8 columns in registers; transposed operands are brought
 // into its form by packing. Blocking after Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008).
-import { madd } from './vector';
+import { firstLanes, madd, storeFirst } from './vector';
 
 /** Terms of a sum, and rows, of one block: 32 columns' worth of B panels and a block of A stay in the caches. */
 const INNER_BLOCK: u32 = 256;
@@ -10,36 +10,32 @@ const PANEL: usize = 8192;
 /** Bytes of a packed block of A: ROW_BLOCK × INNER_BLOCK floats. */
 const PACKED: usize = 131072;
 
+/** How the block of a lies that a panel takes. */
+const ROWS: u32 = 0;
+const COLUMNS: u32 = 1;
+const GROUPS: u32 = 2;
+
 /**
  * out[i, 0…7] = (bias[0…7]) + Σ_k a[i, k]·b[k, 0…7] (+ addend[i, 0…7]) for `rows` rows, a multiple of 4.
- *
- * `T` is f32 where a's terms are adjacent, i32 where its rows are (`aRow` is 4).
- * @param aRow bytes from one row of a to the next
- * @param b bytes from one row to the next are `bInner`
+ * @param form of a. ROWS: terms adjacent, rows `aLine` bytes apart. COLUMNS: rows adjacent, terms `aLine` bytes apart.
+ *   GROUPS: [rows/4, inner, 4]
+ * @param b rows of 8 floats
  * @param bias 8 floats, or 0
  * @param addend laid out as out, or 0
  * @param outRow bytes from one row of out (and addend) to the next
  */
 // @ts-ignore: decorator
 @inline
-function panelOf<T>(
-  a: usize,
-  aRow: usize,
-  aInner: usize,
-  b: usize,
-  bInner: usize,
-  inner: u32,
-  rows: u32,
-  out: usize,
-  outRow: usize,
-  bias: usize,
-  addend: usize,
+function panelOf(
+  form: u32, a: usize, aLine: usize, b: usize, inner: u32, rows: u32, out: usize, outRow: usize, bias: usize, addend: usize,
 ): void {
-  const step: usize = isFloat<T>() ? 4 : aInner;
   const start0 = bias ? v128.load(bias) : f32x4.splat(0);
   const start1 = bias ? v128.load(bias, 16) : f32x4.splat(0);
-  const aRow2 = aRow * 2;
-  const aRow3 = aRow * 3;
+  const row1: usize = form == ROWS ? aLine : 4;
+  const row2: usize = form == ROWS ? aLine * 2 : 8;
+  const row3: usize = form == ROWS ? aLine * 3 : 12;
+  const step: usize = form == ROWS ? 4 : form == COLUMNS ? aLine : 16;
+  const end = b + (<usize>inner << 5);
   for (let i: u32 = 0; i < rows; i += 4) {
     let c00 = start0;
     let c01 = start1;
@@ -50,25 +46,23 @@ function panelOf<T>(
     let c30 = start0;
     let c31 = start1;
     let pa = a;
-    let pb = b;
     // Not unrolled by hand: engines do it themselves, and allocate registers better for it.
-    for (let k = inner; k; k--) {
+    for (let pb = b; pb < end; pb += 32) {
       const b0 = v128.load(pb);
       const b1 = v128.load(pb, 16);
       let x = v128.load32_splat(pa);
       c00 = madd(x, b0, c00);
       c01 = madd(x, b1, c01);
-      x = isFloat<T>() ? v128.load32_splat(pa + aRow) : v128.load32_splat(pa, 4);
+      x = form == ROWS ? v128.load32_splat(pa + row1) : v128.load32_splat(pa, 4);
       c10 = madd(x, b0, c10);
       c11 = madd(x, b1, c11);
-      x = isFloat<T>() ? v128.load32_splat(pa + aRow2) : v128.load32_splat(pa, 8);
+      x = form == ROWS ? v128.load32_splat(pa + row2) : v128.load32_splat(pa, 8);
       c20 = madd(x, b0, c20);
       c21 = madd(x, b1, c21);
-      x = isFloat<T>() ? v128.load32_splat(pa + aRow3) : v128.load32_splat(pa, 12);
+      x = form == ROWS ? v128.load32_splat(pa + row3) : v128.load32_splat(pa, 12);
       c30 = madd(x, b0, c30);
       c31 = madd(x, b1, c31);
       pa += step;
-      pb += bInner;
     }
     let o = out;
     if (addend) {
@@ -98,22 +92,29 @@ function panelOf<T>(
     v128.store(o, c30);
     v128.store(o, c31, 16);
     out += outRow * 4;
-    a += aRow * 4;
+    a += form == ROWS ? aLine * 4 : form == COLUMNS ? 16 : <usize>inner << 4;
   }
 }
 
 /** {@link panelOf} with the terms of a's rows adjacent. */
 export function panel(
-  a: usize, aRow: usize, b: usize, bInner: usize, inner: u32, rows: u32, out: usize, outRow: usize, bias: usize, addend: usize,
+  a: usize, aRow: usize, b: usize, inner: u32, rows: u32, out: usize, outRow: usize, bias: usize, addend: usize,
 ): void {
-  panelOf<f32>(a, aRow, 4, b, bInner, inner, rows, out, outRow, bias, addend);
+  panelOf(ROWS, a, aRow, b, inner, rows, out, outRow, bias, addend);
 }
 
 /** {@link panelOf} with the rows of a adjacent, and their terms `aInner` bytes apart. */
 export function panelTransposed(
-  a: usize, aInner: usize, b: usize, bInner: usize, inner: u32, rows: u32, out: usize, outRow: usize, bias: usize, addend: usize,
+  a: usize, aInner: usize, b: usize, inner: u32, rows: u32, out: usize, outRow: usize, bias: usize, addend: usize,
 ): void {
-  panelOf<i32>(a, 4, aInner, b, bInner, inner, rows, out, outRow, bias, addend);
+  panelOf(COLUMNS, a, aInner, b, inner, rows, out, outRow, bias, addend);
+}
+
+/** {@link panelOf} over groups of 4 rows. */
+function panelOfGroups(
+  groups: usize, b: usize, inner: u32, rows: u32, out: usize, outRow: usize, bias: usize, addend: usize,
+): void {
+  panelOf(GROUPS, groups, 0, b, inner, rows, out, outRow, bias, addend);
 }
 
 /**
@@ -121,30 +122,40 @@ export function panelTransposed(
  * Either `aRow` or `aInner` is 4.
  */
 export function edge(
-  a: usize, aRow: usize, aInner: usize, b: usize, bInner: usize, inner: u32, rows: u32, columns: u32, out: usize, outRow: usize,
+  a: usize, aRow: usize, aInner: usize, b: usize, inner: u32, rows: u32, columns: u32, out: usize, outRow: usize,
   bias: usize, addend: usize, tile: usize,
 ): void {
+  const bias0 = bias ? v128.load(bias) : f32x4.splat(0);
+  const bias1 = bias ? v128.load(bias, 16) : f32x4.splat(0);
   for (let i: u32 = 0; i < rows; i += 4) {
     const present = min<u32>(4, rows - i);
     const start = a + <usize>i * aRow;
     if (present < 4) {
-      for (let row: u32 = 0; row < present; row++) oneRow(start + <usize>row * aRow, aInner, b, bInner, inner, tile + <usize>row * 32);
-    } else if (aInner == 4) panel(start, aRow, b, bInner, inner, 4, tile, 32, 0, 0);
-    else panelTransposed(start, aInner, b, bInner, inner, 4, tile, 32, 0, 0);
+      for (let row: u32 = 0; row < present; row++) oneRow(start + <usize>row * aRow, aInner, b, inner, tile + <usize>row * 32);
+    } else if (aInner == 4) panel(start, aRow, b, inner, 4, tile, 32, 0, 0);
+    else panelTransposed(start, aInner, b, inner, 4, tile, 32, 0, 0);
     for (let row: u32 = 0; row < present; row++) {
-      const place = <usize>(i + row) * outRow;
-      for (let column: usize = 0; column < <usize>columns << 2; column += 4) {
-        let value = load<f32>(tile + <usize>row * 32 + column);
-        if (bias) value += load<f32>(bias + column);
-        if (addend) value += load<f32>(addend + place + column);
-        store<f32>(out + place + column, value);
+      const from = tile + <usize>row * 32;
+      let low = f32x4.add(v128.load(from), bias0);
+      let high = f32x4.add(v128.load(from, 16), bias1);
+      if (addend) {
+        low = f32x4.add(low, v128.load(addend));
+        high = f32x4.add(high, v128.load(addend, 16));
+        addend += outRow;
       }
+      if (columns < 4) storeFirst(out, low, columns);
+      else {
+        v128.store(out, low);
+        if (columns == 8) v128.store(out, high, 16);
+        else if (columns > 4) storeFirst(out + 16, high, columns - 4);
+      }
+      out += outRow;
     }
   }
 }
 
 /** One row of 8 columns. */
-function oneRow(a: usize, aInner: usize, b: usize, bInner: usize, inner: u32, out: usize): void {
+function oneRow(a: usize, aInner: usize, b: usize, inner: u32, out: usize): void {
   let c0 = f32x4.splat(0);
   let c1 = f32x4.splat(0);
   for (let k: u32 = 0; k < inner; k++) {
@@ -152,7 +163,7 @@ function oneRow(a: usize, aInner: usize, b: usize, bInner: usize, inner: u32, ou
     c0 = madd(x, v128.load(b), c0);
     c1 = madd(x, v128.load(b, 16), c1);
     a += aInner;
-    b += bInner;
+    b += 32;
   }
   v128.store(out, c0);
   v128.store(out, c1, 16);
@@ -160,37 +171,23 @@ function oneRow(a: usize, aInner: usize, b: usize, bInner: usize, inner: u32, ou
 
 /** Packs `columns` (1 to 8) adjacent columns of b, rows `bRow` bytes apart, into rows of 8 floats; missing columns become 0. */
 export function packColumns(b: usize, bRow: usize, inner: u32, columns: u32, out: usize): void {
-  if (columns == 8) {
-    for (let k: u32 = 0; k < inner; k++) {
-      v128.store(out, v128.load(b));
-      v128.store(out, v128.load(b, 16), 16);
-      b += bRow;
-      out += 32;
-    }
-    return;
-  }
-  for (let k: u32 = 0; k < inner; k++) {
-    for (let column: u32 = 0; column < 8; column++)
-      store<f32>(out + (<usize>column << 2), column < columns ? load<f32>(b + (<usize>column << 2)) : 0);
+  const low = firstLanes(columns);
+  const high = firstLanes(<i32>columns - 4);
+  for (const end = out + (<usize>inner << 5); out < end; out += 32) {
+    v128.store(out, v128.and(v128.load(b), low));
+    v128.store(out, v128.and(v128.load(b, 16), high), 16);
     b += bRow;
-    out += 32;
   }
 }
 
 /** Packs `rows` (1 to 8) rows of b, `bRow` bytes apart, as the columns of rows of 8 floats; missing ones become 0. */
 export function packRows(b: usize, bRow: usize, inner: u32, rows: u32, out: usize): void {
   let done: u32 = 0;
-  if (rows == 8) {
-    const low = b;
-    const high = b + bRow * 4;
-    const bRow2 = bRow * 2;
-    const bRow3 = bRow * 3;
-    for (; done + 4 <= inner; done += 4) {
-      const at = <usize>done << 2;
-      transpose4(low + at, bRow, bRow2, bRow3, out);
-      transpose4(high + at, bRow, bRow2, bRow3, out + 16);
-      out += 128;
-    }
+  for (; done + 4 <= inner; done += 4) {
+    const from = b + (<usize>done << 2);
+    fourRows(from, bRow, rows, out);
+    fourRows(from + bRow * 4, bRow, <i32>rows - 4, out + 16);
+    out += 128;
   }
   for (; done < inner; done++) {
     for (let row: u32 = 0; row < 8; row++)
@@ -199,14 +196,25 @@ export function packRows(b: usize, bRow: usize, inner: u32, rows: u32, out: usiz
   }
 }
 
+/** Four terms of up to 4 rows: those beyond `present` become 0, and are not read. */
+// @ts-ignore: decorator
+@inline
+function fourRows(from: usize, row: usize, present: i32, to: usize): void {
+  if (present >= 4) {
+    transpose4(v128.load(from), v128.load(from + row), v128.load(from + row * 2), v128.load(from + row * 3), to);
+    return;
+  }
+  const none = f32x4.splat(0);
+  const r0 = present > 0 ? v128.load(from) : none;
+  const r1 = present > 1 ? v128.load(from + row) : none;
+  const r2 = present > 2 ? v128.load(from + row * 2) : none;
+  transpose4(r0, r1, r2, none, to);
+}
+
 /** The transpose of a square of 4 × 4, written to rows 32 bytes apart. */
 // @ts-ignore: decorator
 @inline
-function transpose4(from: usize, row: usize, row2: usize, row3: usize, to: usize): void {
-  const r0 = v128.load(from);
-  const r1 = v128.load(from + row);
-  const r2 = v128.load(from + row2);
-  const r3 = v128.load(from + row3);
+function transpose4(r0: v128, r1: v128, r2: v128, r3: v128, to: usize): void {
   const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
   const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
   const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
@@ -284,24 +292,12 @@ export function matmul(
         const to = out + place + bytes;
         const from: usize = blockBias ? blockBias + bytes : 0;
         const plus: usize = blockAddend ? blockAddend + place + bytes : 0;
-        if (width < 8 || blockRows < 4) edge(start, aRow, aInner, scratch, 32, terms, blockRows, width, to, outLine, from, plus, tile);
-        else if (aTransposed) groupsPanel(packed, scratch, terms, blockRows, to, outLine, from, plus);
-        else panel(start, aLine, scratch, 32, terms, blockRows, to, outLine, from, plus);
+        if (width < 8 || blockRows < 4) edge(start, aRow, aInner, scratch, terms, blockRows, width, to, outLine, from, plus, tile);
+        else if (aTransposed) panelOfGroups(packed, scratch, terms, blockRows, to, outLine, from, plus);
+        else panel(start, aLine, scratch, terms, blockRows, to, outLine, from, plus);
       }
       i += blockRows;
     }
-  }
-}
-
-/** {@link panelTransposed} over groups of 4 rows that {@link packGroups} made. */
-// @ts-ignore: decorator
-@inline
-function groupsPanel(groups: usize, b: usize, inner: u32, rows: u32, out: usize, outLine: usize, bias: usize, addend: usize): void {
-  for (let row: u32 = 0; row < rows; row += 4) {
-    panelTransposed(groups, 16, b, 32, inner, 4, out, outLine, bias, addend);
-    groups += <usize>inner << 4;
-    out += outLine * 4;
-    if (addend) addend += outLine * 4;
   }
 }
 
