@@ -5,7 +5,7 @@ import type { Estimate } from '../laws/fit.ts';
 import type { Sentence } from '../messages/sentence.ts';
 import type { RunRecord } from '../sweep/record.ts';
 import { analysisOptions, type Analysis, type AnalysisOptions, type Experiment, type RunGroup } from './experiment.ts';
-import type { FigurePoint, LadderFigure, PlotFigure } from './figure.ts';
+import { same, type FigurePoint, type LadderFigure, type PlotFigure } from './figure.ts';
 import { analyseLandscapes, type LandscapeAnalysis } from './landscapes.ts';
 
 /** One group and what its landscapes say. */
@@ -151,6 +151,9 @@ export function shiftsFigure({ groups, shifts }: Pick<GroupAnalysis, 'groups' | 
   const first = groups[0]?.label ?? { en: 'the first group', zh: '第一组' };
   const what: Sentence = axis === 'learningRate' ? { en: 'best learning rate', zh: '最佳学习率' } : { en: 'best batch', zh: '最佳批大小' };
   const labels = new Map(groups.map(({ id, label }) => [id, label]));
+  const severalTokens = shifts.some(({ D }) => !close(D, shifts[0].D, SAME_TOKENS));
+  const place = ({ N, D }: MinimumShift): Sentence =>
+    severalTokens ? { en: `N = ${N}, D = ${D}`, zh: `N = ${N}，D = ${D}` } : same(`N = ${N}`);
   return {
     kind: 'ladder',
     id: `shift-${axis}`,
@@ -164,7 +167,7 @@ export function shiftsFigure({ groups, shifts }: Pick<GroupAnalysis, 'groups' | 
       const label = labels.get(shift.group) ?? { en: shift.group, zh: shift.group };
       return {
         id: `${shift.group}:${index}`,
-        label: { en: `${label.en}, N = ${shift.N}`, zh: `${label.zh}，N = ${shift.N}` },
+        label: { en: `${label.en}, ${place(shift).en}`, zh: `${label.zh}，${place(shift).zh}` },
         estimate: shift[axis],
         ...(shift.missing && { note: shift.missing }),
       };

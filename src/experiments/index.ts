@@ -6,6 +6,7 @@ import { budget } from './budget.ts';
 import { overfitting } from './overfitting.ts';
 import { sampleEfficiency } from './sample-efficiency.ts';
 import { earlyCurves } from './early-curves.ts';
+import { cheapStepLaw } from './cheap-step-law.ts';
 import { criticalBatch } from './critical-batch.ts';
 import { allTheConstants } from './all-the-constants.ts';
 import type { Experiment } from './experiment.ts';
@@ -28,6 +29,7 @@ export const experiments: readonly Experiment[] = [
   criticalBatch,
   allTheConstants,
   stepLaw,
+  cheapStepLaw,
   whichLaw,
   shapeExperiment,
   mixtureOfExperts,

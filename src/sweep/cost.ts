@@ -7,6 +7,8 @@ import { validationSteps } from '../training/recorder.ts';
 import type { Measurement } from '../training/trainer.ts';
 import { sharedUpdates } from '../training/trunk.ts';
 
+export { sharedUpdates };
+
 /** Tokens in the vocabulary that a run's data really uses. */
 export type VocabularyOf = (config: RunConfig) => number;
 
