@@ -46,7 +46,7 @@ const analysed = (planted: Planted, noise = 0.002, keep: (config: RunConfig) => 
   cheapStepLaw.analyse(
     plantedRecords(sweep, law(planted), noise).filter(({ config }) => keep(config)),
     { resamples: 100 },
-  ) as BranchAnalysis;
+  );
 
 describe('Step Law by branches', () => {
   it('is shown where branches have the optima of full runs, with their shift, their powers of D and their savings', () => {
@@ -125,7 +125,7 @@ describe('Step Law by branches', () => {
     const shifts = figures[1];
     if (shifts.kind !== 'ladder') throw new Error('another figure');
     expect(new Set(shifts.rungs.map(({ label }) => label.en)).size).toBe(4);
-    for (const figure of [...figures, ...cheapStepLaw.figures(cheapStepLaw.analyse([]) as BranchAnalysis)])
+    for (const figure of [...figures, ...cheapStepLaw.figures(cheapStepLaw.analyse([]))])
       expect(figureTable(figure, 'zh').head.length).toBeGreaterThan(1);
   });
 
