@@ -1,6 +1,7 @@
 // Causal attention and its gradient, head by head, in blocks of queries; keys of the future are skipped. The gradient
 // recomputes the probabilities from the saved log-sum-exp (Dao et al., "FlashAttention", 2022, appendix B).
-import { edge, packColumns, packRows, panel, panelTransposed } from './matmul';
+import { packColumns, packRows } from './packing';
+import { edge, panel, panelTransposed } from './tiles';
 import { exponentialBelow, firstLanes, madd, max4, sum4 } from './vector';
 
 /** Queries whose scores are held at once. */

@@ -3,7 +3,7 @@
 import type { Launch } from '../launches.ts';
 
 /** A packed panel, a packed block and a tile of the matrix product. */
-export const MATMUL_SCRATCH = 139_392;
+export const MATMUL_SCRATCH = 147_600;
 
 /** Bytes that `launch` needs. */
 export function scratchBytes(launch: Launch): number {

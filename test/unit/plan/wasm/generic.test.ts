@@ -232,11 +232,29 @@ describe('reductions and products', () => {
       [6, 2, 3, 17, 8, 24],
       [4, 4, 1, 1, 33, 8],
       [2, 1, 2, 140, 260, 3],
+      [1, 1, 1, 29, 40, 36],
+      [1, 1, 1, 131, 257, 44],
+      // Rows so far apart that a block of them is brought together when they are terms.
+      [1, 1, 1, 401, 270, 28],
     ]) {
       const reads = { a: floats(aBatches * rows * inner), b: floats(bBatches * inner * columns) };
       const shape = { batches, aBatches, bBatches, rows, inner, columns, aTransposed, bTransposed };
       await expectParity({ kind: 'matrixProduct', reads, writes: { out: batches * rows * columns }, ...shape });
     }
+  });
+
+  it.each([
+    [false, false],
+    [true, false],
+    [false, true],
+  ])('matrixProduct of any number of columns and few rows: transposed %s, %s', async (aTransposed, bTransposed) => {
+    const inner = 6;
+    for (const rows of [3, 5, 26])
+      for (let columns = 1; columns <= 37; columns++) {
+        const reads = { a: floats(rows * inner), b: floats(inner * columns) };
+        const shape = { batches: 1, aBatches: 1, bBatches: 1, rows, inner, columns, aTransposed, bTransposed };
+        await expectParity({ kind: 'matrixProduct', reads, writes: { out: rows * columns }, ...shape });
+      }
   });
 });
 
