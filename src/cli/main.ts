@@ -6,6 +6,7 @@ import { InputError } from '../messages/sentence.ts';
 import { expandSweep } from '../config/sweep.ts';
 import { sweepCost } from '../sweep/cost.ts';
 import { exactly, readOptions } from './arguments.ts';
+import { DESIGN_USAGE, designCommand } from './design.ts';
 import { fitCommand, type CommandStreams } from './fit.ts';
 import { REPORT_USAGE, reportCommand } from './report.ts';
 import { RUN_USAGE, runCommand, type RunSurroundings } from './run.ts';
@@ -13,6 +14,7 @@ import { RUN_USAGE, runCommand, type RunSurroundings } from './run.ts';
 const USAGE = `Usage: npm run -s lab -- COMMAND [arguments]
 
 experiments [--json]      lists the experiments
+design LAW --time 5m      the sweep that identifies a law best in a time
 run WHAT [options]        trains an experiment's or a file's sweep, into a file of runs
 report RUNS.jsonl         the fits and the verdict that the page shows
 fit LAW FILE              fits a law to a table of runs
@@ -67,6 +69,8 @@ export async function main(args: string[], surroundings: Surroundings = ofProces
     switch (command) {
       case 'experiments':
         return help ? show(USAGE) : listExperiments(rest, surroundings);
+      case 'design':
+        return help ? show(DESIGN_USAGE) : await designCommand(rest, surroundings);
       case 'run':
         return help ? show(RUN_USAGE) : await runCommand(rest, surroundings);
       case 'report':
@@ -82,8 +86,8 @@ export async function main(args: string[], surroundings: Surroundings = ofProces
         return 1;
       default:
         throw new InputError({
-          en: `There is no command "${command}"; the commands are experiments, run, report and fit (see --help).`,
-          zh: `没有命令“${command}”；可用的命令有 experiments、run、report 和 fit（见 --help）。`,
+          en: `There is no command "${command}"; the commands are experiments, design, run, report and fit (see --help).`,
+          zh: `没有命令“${command}”；可用的命令有 experiments、design、run、report 和 fit（见 --help）。`,
         });
     }
   } catch (error) {

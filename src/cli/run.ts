@@ -1,6 +1,5 @@
 // `lab run`: trains an experiment's or a file's sweep on threads of this machine, into a file of JSON lines.
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { parseSweep, parseSweepText, type SweepConfig } from '../config/sweep.ts';
 import { experimentSizes, type Experiment } from '../experiments/experiment.ts';
 import { experimentOf, experiments } from '../experiments/index.ts';
@@ -9,7 +8,8 @@ import { sweepCost } from '../sweep/cost.ts';
 import { SweepQueue } from '../sweep/queue.ts';
 import type { WorkerPool } from '../sweep/pool.ts';
 import type { OpenOptions } from '../../workers/protocol.ts';
-import { exactly, oneOf, readOptions, wholeNumber } from './arguments.ts';
+import { exactly, oneOf, readOptions } from './arguments.ts';
+import { deviceOptions, readDeviceOptions } from './device-options.ts';
 import type { CommandStreams } from './fit.ts';
 import { duration, ProgressBar, short } from './progress-bar.ts';
 import { PredictionFile, predictionsPath } from './prediction-file.ts';
@@ -135,25 +135,16 @@ function readRunArguments(args: readonly string[]): RunArguments {
   const { values, positionals } = readOptions(args, {
     out: { type: 'string', default: 'runs.jsonl' },
     size: { type: 'string' },
-    backend: { type: 'string', default: 'auto' },
-    engine: { type: 'string', default: 'plan' },
-    workers: { type: 'string' },
-    corpora: { type: 'string' },
+    ...deviceOptions,
     corpus: { type: 'string' },
   });
   const [what] = exactly(positionals, 'EXPERIMENT-OR-SWEEP.json');
-  const corpora = values.corpora ?? join(projectFolder(), 'public/corpora');
   const sweep = withCorpus(readSweep(what, values.size), values.corpus);
   return {
     sweep,
     experiment: experiments.find(({ id }) => id === sweep.experiment),
     out: values.out,
-    open: {
-      backend: oneOf('backend', values.backend, ['auto', 'webgpu', 'wasm', 'cpu']),
-      engine: oneOf('engine', values.engine, ['plan', 'reference']),
-      corpora: corpora.endsWith('/') ? corpora : `${corpora}/`,
-    },
-    workers: values.workers === undefined ? undefined : wholeNumber('workers', values.workers, 1, 64),
+    ...readDeviceOptions(values),
   };
 }
 
@@ -190,11 +181,4 @@ function readSweep(what: string, size: string | undefined): SweepConfig {
     if (!(error instanceof InputError)) throw error;
     throw new InputError({ en: `${what}: ${error.sentence.en}`, zh: `${what}：${error.sentence.zh}` });
   }
-}
-
-/** The project's folder: the nearest one above this file that has a package.json. */
-function projectFolder(): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
-  return folder;
 }

@@ -1,0 +1,83 @@
+// Designed sweeps run by a fake trainer whose law is known: the exponents must scatter as the design said they would.
+import { describe, expect, it } from 'vitest';
+import { designSweep, type DesignRequest, type SweepDesign } from '../../../../src/experiments/sweep-design/design-sweep.ts';
+import { expectedLog2, PRIOR } from '../../../../src/experiments/sweep-design/knowledge.ts';
+import { tableOf } from '../../../../src/experiments/rows.ts';
+import { tunedCells } from '../../../../src/experiments/tuning.ts';
+import { chinchillaLoss } from '../../../../src/laws/chinchilla-allocation.ts';
+import { fitChinchilla } from '../../../../src/laws/chinchilla.ts';
+import { fitPowerLaw } from '../../../../src/laws/power-law.ts';
+import { createRandom } from '../../../../src/laws/random.ts';
+import { sampleStandardDeviation } from '../../../../src/laws/statistics.ts';
+import type { RunRecord } from '../../../../src/sweep/record.ts';
+import { detuned, fakeTraining, type FakeLaw } from '../fake-trainer.ts';
+import { exactLaw, requestOf } from './design-setup.ts';
+
+const SEEDS = 20;
+const NOISE = 0.004;
+
+function designed(request: DesignRequest): SweepDesign {
+  const design = designSweep(request);
+  if (design.status !== 'designed') throw new Error(design.message.en);
+  return design;
+}
+
+/** Expected and seen standard errors agree within a factor of two. */
+function agree(expected: number, found: readonly number[]): void {
+  const ratio = sampleStandardDeviation([...found]) / expected;
+  expect(ratio).toBeGreaterThan(0.5);
+  expect(ratio).toBeLessThan(2);
+}
+
+/** The prior's law of loss, its best learning rate where the prior expects it but for a third of an octave. */
+const lossLaw: FakeLaw = ({ N, D, lr }) =>
+  chinchillaLoss(PRIOR.loss, N, D) * detuned(lr, 2 ** (expectedLog2(PRIOR.constantRate, N, D) + 0.3), PRIOR.rateCurvature);
+
+/** The runs without noise: a run with noise of its own is one of them times a factor. */
+const trained = (design: SweepDesign): RunRecord[] => fakeTraining(design.sweep, lossLaw, { run: 0 });
+
+const tuned = (records: readonly RunRecord[], seed: number) => {
+  const random = createRandom(seed);
+  const noisy = records.map((record) => ({ ...record, finalLoss: record.finalLoss! * Math.exp(NOISE * random.normal()) }));
+  const { records: used, rows } = tableOf(noisy, ['shape', 'tokens', 'learningRate', 'warmupTokens', 'seed']);
+  return tunedCells(rows, used);
+};
+
+describe('expected errors', () => {
+  it('of E + A/N^α + B/D^β are those of fits to planted losses', () => {
+    const design = designed(requestOf({ goal: 'loss', seconds: 150, knowledge: exactLaw(NOISE) }));
+    const records = trained(design);
+    const fits = Array.from({ length: SEEDS }, (_, seed) => {
+      const cells = tuned(records, seed + 1);
+      expect(cells.filter(({ edge }) => edge !== undefined)).toEqual([]);
+      const fit = fitChinchilla(
+        cells.map(({ N, D, loss }) => ({ N, D, loss })),
+        { bootstrap: { resamples: 0 } },
+      );
+      return fit.constants!;
+    });
+    const errors = new Map(design.estimates.map(({ target, standardError }) => [target.id, standardError]));
+    agree(
+      errors.get('alpha')!,
+      fits.map(({ alpha }) => alpha),
+    );
+    agree(
+      errors.get('beta')!,
+      fits.map(({ beta }) => beta),
+    );
+    agree(
+      errors.get('E')!,
+      fits.map(({ E }) => E),
+    );
+  });
+
+  it.each(['loss-size', 'loss-data'] as const)('of %s are those of power laws through planted losses', (goal) => {
+    const design = designed(requestOf({ goal, knowledge: exactLaw(NOISE) }));
+    const records = trained(design);
+    const exponents = Array.from({ length: SEEDS }, (_, seed) => {
+      const points = tuned(records, seed + 1).map((cell, row) => ({ x: goal === 'loss-size' ? cell.N : cell.D, y: cell.loss, row }));
+      return fitPowerLaw(points, { floor: 'none', bootstrap: { resamples: 0 } }).parameters.a!.value;
+    });
+    agree(design.estimates[0].standardError, exponents);
+  });
+});
