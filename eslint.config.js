@@ -15,7 +15,7 @@ const rooms = {
   ops: [],
   plan: ['ops', 'model'],
   model: ['ops', 'config'],
-  training: ['plan', 'ops', 'model', 'data', 'config', 'messages'],
+  training: ['plan', 'ops', 'model', 'laws', 'data', 'config', 'messages'],
   sweep: ['training', 'model', 'data', 'config', 'messages'],
   experiments: ['sweep', 'laws', 'model', 'data', 'config', 'messages'],
   ui: ['experiments', 'sweep', 'laws', 'model', 'data', 'config', 'messages', 'workers'],
@@ -29,7 +29,14 @@ const walls = Object.entries(rooms).map(([room, allowed]) => {
     rules: {
       'no-restricted-imports': [
         'error',
-        { patterns: [{ regex: `^(\\.\\./)+(src/)?(${forbidden.join('|')})/`, message: `src/${room} may import only: ${allowed.join(', ') || 'nothing'}.` }] },
+        {
+          patterns: [
+            {
+              regex: `^(\\.\\./)+(src/)?(${forbidden.join('|')})/`,
+              message: `src/${room} may import only: ${allowed.join(', ') || 'nothing'}.`,
+            },
+          ],
+        },
       ],
     },
   };

@@ -59,6 +59,11 @@ function contradiction(config: RunConfig): InputError | undefined {
       en: `A token cannot pass through ${config.expertsPerToken} experts where there are ${config.experts}; lower the experts per token or add experts.`,
       zh: `只有 ${config.experts} 个专家，词元无法经过 ${config.expertsPerToken} 个；请减少每个词元的专家数或增加专家。`,
     });
+  if (config.noiseSequences === 1)
+    return new InputError({
+      en: 'The noise of gradients shows between two sequences or more; measure at least 2, or 0 for none.',
+      zh: '梯度噪声要在两个或更多序列之间才能看出；请至少测量 2 个，或取 0 表示不测量。',
+    });
   if (batchTokens(config) > config.tokens)
     return new InputError({
       en: `One batch holds ${batchTokens(config)} tokens, but the run has only ${config.tokens}; lower the batch or raise the training tokens.`,
@@ -101,7 +106,7 @@ export function fingerprint(value: unknown): string {
  * Settings that a run need not name in its id, with the value at which a run is what it was before there was such a
  * setting: records of earlier runs stay found.
  */
-const UNNAMED: Partial<RunConfig> = { warmupTokens: 0, uniqueTokens: 0 };
+const UNNAMED: Partial<RunConfig> = { warmupTokens: 0, uniqueTokens: 0, noiseSequences: 0 };
 
 /**
  * A run's name: equal configs have equal ids, everywhere and always. A dense run is named without the settings of

@@ -110,6 +110,16 @@ const entries = {
     0,
     1e6,
   ),
+  noiseSequences: integer(
+    {
+      label: { en: 'Gradient noise, sequences at each measurement (0: off)', zh: '梯度噪声，每次测量的序列数（0 为关）' },
+      group: 'training',
+      unit: 'sequences',
+    },
+    0,
+    0,
+    65_536,
+  ),
   seed: integer({ label: { en: 'Seed', zh: '随机种子' }, group: 'training', unit: '' }, 0, 0, 0xffffffff),
 };
 

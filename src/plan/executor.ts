@@ -49,6 +49,14 @@ export interface LaneState {
   readonly pending: { readonly microBatches: number; readonly gradient: Float32Array; readonly loss: number } | undefined;
 }
 
+/** Squared norms of gradients of the mean loss, at one lane's present parameters. */
+export interface GradientNorms {
+  /** Mean of the squared norms of the small batches' gradients. */
+  readonly small: number;
+  /** Squared norm of the mean of those gradients: of the gradient over all the batches together. */
+  readonly big: number;
+}
+
 /** K lanes under way on one device. Calls are made one at a time. */
 export interface Executor {
   /** Bytes on the device; constant from creation to disposal. */
@@ -63,6 +71,13 @@ export interface Executor {
   updatesOf(lane: number): number;
   /** Mean loss (nats per token) of each of `lanes` over all held-out windows, in the order asked. */
   evaluate(lanes: readonly number[]): Promise<Float64Array>;
+  /**
+   * Squared norms of gradients at the present parameters of each of `lanes`, in the order asked, over `batches`
+   * micro-batches of `plans.gradient`: the first of the stream of training windows that begins where the lane's next
+   * update reads, or after it, and those that follow. Changes nothing. The lanes must be between two updates, none frozen.
+   * @throws Error where there is no such plan, or a lane is in the middle of an update
+   */
+  gradientNorms(lanes: readonly number[], batches: number): Promise<GradientNorms[]>;
   /** The lane does no more work. */
   freeze(lane: number): void;
   /** A copy of a lane's parameters. */
@@ -88,8 +103,25 @@ export interface Footprint {
  */
 export type FootprintOf = (plans: Plans, microBatches: readonly number[], tokens: TokenSource) => Footprint;
 
-/** The plans of a population: the training step and, over the same parameters, the forward pass alone. */
+/**
+ * The plans of a population: the training step and, over the same parameters, the forward pass alone; where gradients
+ * are measured, also their computation over micro-batches of another size.
+ */
 export interface Plans {
   readonly training: Plan;
   readonly evaluation: Plan;
+  readonly gradient?: Plan;
+}
+
+/** All plans there are. */
+export function plansIn({ training, evaluation, gradient }: Plans): Plan[] {
+  return gradient === undefined ? [training, evaluation] : [training, evaluation, gradient];
+}
+
+/**
+ * The first micro-batch of `gradient` that a lane is measured on after `updates` updates of `microBatches` micro-batches of
+ * `training` each.
+ */
+export function firstMeasured({ training, gradient }: Required<Plans>, updates: number, microBatches: number): number {
+  return Math.ceil((updates * microBatches * training.sequences) / gradient.sequences);
 }

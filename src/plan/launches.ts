@@ -8,7 +8,7 @@
 // Operands in `gradients`: every word is written exactly once in a micro-step. A lane that accumulates m micro-batches
 // needs, before its update, the sum over the m micro-steps; an executor may add at once (store in the first, add in
 // the others) or store always and let `accumulate` add. Only `linearGradient`, `normGradient`, `embeddingGradient` and
-// `copy` write there, and none but `accumulate` reads there.
+// `copy` write there, and none but `accumulate` and `gradientNorm` read there.
 import type { Operand } from './plan.ts';
 
 /** Reads tokens: inputs and targets of the micro-batch, into the region `tokens`. Shared by all lanes. */
@@ -325,6 +325,17 @@ export interface Finish<P = Operand> {
   readonly size: number;
 }
 
+/**
+ * After the last gradient of a step that measures gradients. Each lane's gradient of the micro-batch, g, gives ‖g‖₂² to
+ * the host and is added to a sum S over the micro-batches of the measurement, of which ‖S‖₂² goes to the host.
+ */
+export interface GradientNorm<P = Operand> {
+  readonly kind: 'gradientNorm';
+  readonly reads: { readonly gradients: P };
+  readonly writes: Record<never, P>;
+  readonly size: number;
+}
+
 /** Launches that stand for a transformer's ops. */
 export type FusedLaunch<P = Operand> =
   | Embedding<P>
@@ -341,8 +352,8 @@ export type FusedLaunch<P = Operand> =
 export type GenericLaunch<P = Operand> =
   Unary<P> | Binary<P> | Select<P> | Copy<P> | Reduce<P> | MatrixProduct<P> | Gather<P> | SegmentSum<P> | OneHot<P>;
 
-/** Launches at the ends of a step: data, optimizer, losses. */
-export type StepLaunch<P = Operand> = Sample<P> | Accumulate<P> | AdamW<P> | Finish<P>;
+/** Launches at the ends of a step: data, optimizer, norms of gradients, losses. */
+export type StepLaunch<P = Operand> = Sample<P> | Accumulate<P> | AdamW<P> | GradientNorm<P> | Finish<P>;
 
 /** One launch; `P` is what stands for a tensor (an operand, or a value of the traced graph). */
 export type Launch<P = Operand> = FusedLaunch<P> | GenericLaunch<P> | StepLaunch<P>;

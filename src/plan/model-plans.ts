@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { loss } from '../model/gpt.ts';
 import { parameterSpecs, type ModelConfig } from '../model/parameters.ts';
 import type { Plans } from './executor.ts';
-import { traceEvaluation, traceTraining, type StepDefinition } from './trace/trace.ts';
+import { traceEvaluation, traceGradient, traceTraining, type StepDefinition } from './trace/trace.ts';
 
 const traced = new Map<string, Plans>();
 
@@ -20,15 +20,18 @@ export function modelStep(model: ModelConfig, sequences: number): StepDefinition
 }
 
 /**
- * The plans of `model` over micro-batches of `sequences` sequences of `model.context` tokens. Equal arguments give the
- * very same object. Tracing takes some tens of milliseconds, uses no device and leaves tfjs's backend as it was.
+ * The plans of `model` over micro-batches of `sequences` sequences of `model.context` tokens; with `measured`, also that
+ * of gradients over micro-batches of so many sequences. Equal arguments give the very same object. Tracing takes some tens of milliseconds, uses no device and leaves tfjs's backend as it was.
  */
-export function modelPlans(model: ModelConfig, sequences: number): Plans {
-  const key = JSON.stringify([model, sequences], inOrder);
+export function modelPlans(model: ModelConfig, sequences: number, measured?: number): Plans {
+  const key = JSON.stringify([model, sequences, measured], inOrder);
   const known = traced.get(key);
   if (known) return known;
   const step = modelStep(model, sequences);
-  const plans: Plans = { training: traceTraining(step), evaluation: traceEvaluation(step) };
+  const plans: Plans =
+    measured === undefined
+      ? { training: traceTraining(step), evaluation: traceEvaluation(step) }
+      : { ...modelPlans(model, sequences), gradient: traceGradient(modelStep(model, measured)) };
   traced.set(key, plans);
   return plans;
 }

@@ -31,9 +31,12 @@ export interface Operand {
   readonly size: number;
 }
 
-/** A traced step of one model. */
+/**
+ * A traced step of one model: a training step, the forward pass alone, or the forward and backward pass without an
+ * optimizer, to measure gradients.
+ */
 export interface Plan {
-  readonly kind: 'training' | 'evaluation';
+  readonly kind: 'training' | 'evaluation' | 'gradient';
   /** Sequences in one micro-batch. */
   readonly sequences: number;
   /** Tokens in a sequence. */

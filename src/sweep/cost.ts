@@ -3,6 +3,7 @@ import { batchTokens, steps, tokensRead, type RunConfig } from '../config/run.ts
 import type { SweepRun } from '../config/sweep.ts';
 import { countFlops } from '../model/counts.ts';
 import { modelConfig } from '../model/parameters.ts';
+import { measuredTokens } from '../training/gradient-noise.ts';
 import { validationSteps } from '../training/recorder.ts';
 import type { Measurement } from '../training/trainer.ts';
 import { sharedUpdates } from '../training/trunk.ts';
@@ -115,11 +116,11 @@ export class TimeModel {
     return this.#models.length > 0;
   }
 
-  /** Seconds that a run adds to a worker's work when it is trained from its start, validation included. In a population of k lanes each lane adds a k-th of the whole. */
+  /** Seconds that a run adds to a worker's work when it is trained from its start, all that is measured on the way included. In a population of k lanes each lane adds a k-th of the whole. */
   seconds(config: RunConfig, vocabulary: number): number {
     const { overhead, perToken } = this.#at(computedPerToken(config, vocabulary));
-    const heldOut = validationSteps(config).length * config.validationTokens * VALIDATION_SHARE;
-    return steps(config) * overhead + (tokensRead(config) + heldOut) * perToken;
+    const measured = validationSteps(config).length * (config.validationTokens * VALIDATION_SHARE + measuredTokens(config));
+    return steps(config) * overhead + (tokensRead(config) + measured) * perToken;
   }
 
   #at(flops: number): StepTime {

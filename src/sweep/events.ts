@@ -1,6 +1,7 @@
 // What a queue tells whoever watches it.
 import type { SweepConfig } from '../config/sweep.ts';
 import type { Sentence } from '../messages/sentence.ts';
+import type { GradientNoise } from '../training/gradient-noise.ts';
 import type { DeviceReport } from '../training/trainer.ts';
 import type { RunRecord } from './record.ts';
 
@@ -46,6 +47,7 @@ export type QueueEvent =
   /** Losses of steps `firstStep`, `firstStep` + 1, … (1 for the first); the array must not be changed. */
   | { readonly kind: 'progress'; readonly id: string; readonly firstStep: number; readonly losses: Float32Array; readonly tokens: number }
   | { readonly kind: 'validation'; readonly id: string; readonly step: number; readonly tokens: number; readonly loss: number }
+  | ({ readonly kind: 'gradient noise'; readonly id: string; readonly step: number; readonly tokens: number } & GradientNoise)
   /** The run begins to read its corpus for the `epoch`-th time (2 or more). */
   | { readonly kind: 'epoch'; readonly id: string; readonly epoch: number }
   | { readonly kind: 'run ended'; readonly id: string; readonly record: RunRecord }

@@ -3,7 +3,7 @@ import { batchTokens, steps, tokensRead } from '../config/run.ts';
 import type { SweepRun } from '../config/sweep.ts';
 import { ThinnedCurve } from '../training/recorder.ts';
 import { populationKey } from '../training/trainer.ts';
-import type { CurvePoint, RunRecord } from './record.ts';
+import type { CurvePoint, GradientNoisePoint, RunRecord } from './record.ts';
 import type { RunProgress } from './store.ts';
 
 /** Where a run is; `ended` runs have a record that says how. */
@@ -27,6 +27,8 @@ export interface RunView {
   /** Training and validation losses so far (nats per token); of a waiting run, those of its last try. Copies: not for every event. */
   curve(): readonly CurvePoint[];
   validation(): readonly CurvePoint[];
+  /** The noise of gradients so far; none for a run that waits. */
+  gradientNoise(): readonly GradientNoisePoint[];
 }
 
 /** A run that the queue moves from phase to phase. */
@@ -53,6 +55,7 @@ export class LiveRun implements RunView {
   unsaved = false;
   #curve: ThinnedCurve | undefined;
   #validation: CurvePoint[] = [];
+  #gradientNoise: GradientNoisePoint[] = [];
   #before: RunProgress | undefined;
 
   constructor(run: SweepRun) {
@@ -71,6 +74,7 @@ export class LiveRun implements RunView {
     this.epoch = 1;
     this.#curve = new ThinnedCurve(this.run.config);
     this.#validation = [];
+    this.#gradientNoise = [];
     this.#before = undefined;
   }
 
@@ -108,6 +112,10 @@ export class LiveRun implements RunView {
   addValidation(step: number, tokens: number, loss: number): void {
     if (Number.isFinite(loss)) this.#validation.push([step, tokens, loss]);
     this.unsaved = true;
+  }
+
+  addGradientNoise(point: GradientNoisePoint): void {
+    this.#gradientNoise.push(point);
   }
 
   /** Goes back to waiting; what was drawn of it stays until it trains again. */
@@ -150,10 +158,15 @@ export class LiveRun implements RunView {
     return this.#curve === undefined ? (this.#before?.validation ?? []) : [...this.#validation];
   }
 
+  gradientNoise(): readonly GradientNoisePoint[] {
+    return this.record === undefined ? [...this.#gradientNoise] : (this.record.gradientNoise ?? []);
+  }
+
   #reset(): void {
     if (this.phase === 'waiting') this.epoch = 1;
     this.#curve = undefined;
     this.#validation = [];
+    this.#gradientNoise = [];
     this.step = 0;
     this.tokens = 0;
     this.noted = 0;

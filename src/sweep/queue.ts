@@ -337,6 +337,12 @@ export class SweepQueue {
         live.addValidation(event.step, event.tokens, event.loss);
         this.#emit(event);
         break;
+      case 'gradient noise': {
+        const { step, tokens, squaredNorm, variance } = event;
+        live.addGradientNoise({ step, tokens, gradientSquaredNorm: squaredNorm, gradientVariance: variance });
+        this.#emit(event);
+        break;
+      }
       case 'epoch':
         live.epoch = event.epoch;
         this.#emit(event);
@@ -360,6 +366,7 @@ export class SweepQueue {
       report: this.#report ?? { backend: 'cpu', engine: 'reference', device: '' },
       curve: live.curve(),
       validation: live.validation(),
+      gradientNoise: live.gradientNoise(),
       seconds,
       sharedSteps: live.sharedSteps,
     });

@@ -8,6 +8,9 @@ const finite = v.pipe(v.number(), v.finite());
 const positive = v.pipe(finite, v.gtValue(0));
 const atLeastZero = v.pipe(finite, v.minValue(0));
 const points = v.array(v.strictTuple([atLeastZero, atLeastZero, finite]));
+const noisePoints = v.array(
+  v.strictObject({ step: atLeastZero, tokens: atLeastZero, gradientSquaredNorm: finite, gradientVariance: finite }),
+);
 const sentence = v.object({ en: v.string(), zh: v.string() });
 
 /**
@@ -34,6 +37,7 @@ const lineSchema = v.object({
   reason: v.optional(sentence),
   lastFiniteLoss: v.optional(finite),
   validation: v.optional(points, []),
+  gradientNoise: v.optional(noisePoints),
   epochs: v.optional(positive, 1),
   vocabulary: v.optional(atLeastZero, 0),
   engine: v.optional(v.picklist(['plan', 'reference']), 'reference'),
@@ -63,7 +67,8 @@ export function parseRecordLine(text: string, line: number): RunRecord {
   try {
     const result = v.safeParse(lineSchema, ownData(data, 'run'));
     if (!result.success) throw sentenceOf(result.issues[0], { en: 'This is no record of a run', zh: '不是训练记录' });
-    const { config, N, seed, reason, lastFiniteLoss, sharedSteps, finalLoss, smoothedTrainLoss, status, ...rest } = result.output;
+    const { config, N, seed, reason, lastFiniteLoss, sharedSteps, gradientNoise, finalLoss, smoothedTrainLoss, status, ...rest } =
+      result.output;
     if (status === 'finished' && !(finalLoss !== null && finalLoss > 0))
       throw new InputError({
         en: 'a finished run needs a finalLoss above zero, in nats per token.',
@@ -81,6 +86,7 @@ export function parseRecordLine(text: string, line: number): RunRecord {
       ...(reason ? { reason } : {}),
       ...(lastFiniteLoss === undefined ? {} : { lastFiniteLoss }),
       ...(sharedSteps === undefined ? {} : { sharedSteps }),
+      ...(gradientNoise === undefined ? {} : { gradientNoise }),
     });
   } catch (error) {
     if (error instanceof InputError) throw lineError(line, error.sentence);
@@ -133,7 +139,7 @@ export function toJsonLines(records: readonly RunRecord[]): string {
   return records.map((record) => `${recordLine(record)}\n`).join('');
 }
 
-/** Columns of the CSV: name and value. Tokens, FLOPs, nats per token, seconds. */
+/** Columns of the CSV: name and value. Tokens, FLOPs, nats per token, seconds; the noise of gradients at the end of the run. */
 const columns: readonly (readonly [name: string, value: (record: RunRecord) => string | number | null | undefined])[] = [
   ['id', (run) => run.id],
   ['status', (run) => run.status],
@@ -168,6 +174,9 @@ const columns: readonly (readonly [name: string, value: (record: RunRecord) => s
   ['beta2', (run) => run.config.beta2],
   ['weightDecay', (run) => run.config.weightDecay],
   ['clipNorm', (run) => run.config.clipNorm],
+  ['noiseSequences', (run) => run.config.noiseSequences],
+  ['gradientSquaredNorm', (run) => run.gradientNoise?.at(-1)?.gradientSquaredNorm],
+  ['gradientVariance', (run) => run.gradientNoise?.at(-1)?.gradientVariance],
   ['backend', (run) => run.backend],
   ['engine', (run) => run.engine],
   ['device', (run) => run.device],

@@ -14,6 +14,21 @@ import type { DataFacts } from './pool.ts';
 /** A point of a curve: optimizer steps done, tokens read, loss in nats per token. */
 export type CurvePoint = readonly [step: number, tokens: number, loss: number];
 
+/** The noise of gradients after `step` optimizer steps, on the text that the run reads next. */
+export interface GradientNoisePoint {
+  readonly step: number;
+  /** Read so far. */
+  readonly tokens: number;
+  /** |G|²: squared norm of the gradient of the mean loss. An unbiased estimate: it can be negative by chance. */
+  readonly gradientSquaredNorm: number;
+  /**
+   * Variance of the gradient over a batch of B tokens, times B, summed over parameters; between whole sequences, since
+   * tokens of one sequence are not independent. An unbiased estimate, as above. Divided by the squared norm: the gradient
+   * noise scale, tokens (McCandlish et al., arXiv 1812.06162, appendix A.1); average both before dividing.
+   */
+  readonly gradientVariance: number;
+}
+
 /** A run that has ended, with everything a law or a reader needs. Losses in nats per token. */
 export interface RunRecord {
   readonly id: string;
@@ -42,6 +57,8 @@ export interface RunRecord {
   readonly curve: readonly CurvePoint[];
   /** Validation loss at log-spaced steps and at the end. */
   readonly validation: readonly CurvePoint[];
+  /** Where the run measures it: the noise of gradients at the steps of the validation losses. */
+  readonly gradientNoise?: readonly GradientNoisePoint[];
   /** Passes over the corpus that the run needed (1 unless it read some window twice). */
   readonly epochs: number;
   /** Tokens in the vocabulary that the data really uses; 0 where it is not known. */
@@ -64,13 +81,25 @@ export interface EndedRun {
   readonly report: Pick<DeviceReport, 'backend' | 'engine' | 'device'>;
   readonly curve: readonly CurvePoint[];
   readonly validation: readonly CurvePoint[];
+  /** Default none. */
+  readonly gradientNoise?: readonly GradientNoisePoint[];
   readonly seconds: number;
   /** Default 0. */
   readonly sharedSteps?: number;
 }
 
 /** The record of a run that has ended. */
-export function toRecord({ run, outcome, facts, report, curve, validation, seconds, sharedSteps = 0 }: EndedRun): RunRecord {
+export function toRecord({
+  run,
+  outcome,
+  facts,
+  report,
+  curve,
+  validation,
+  gradientNoise = [],
+  seconds,
+  sharedSteps = 0,
+}: EndedRun): RunRecord {
   const { id, config } = run;
   const vocabulary = facts?.vocabulary ?? config.vocabulary;
   const windows = facts === undefined ? Infinity : Math.floor(facts.trainingTokens / config.context);
@@ -91,6 +120,7 @@ export function toRecord({ run, outcome, facts, report, curve, validation, secon
     ...(outcome.status === 'diverged' ? { lastFiniteLoss: outcome.lastFiniteLoss } : {}),
     curve,
     validation,
+    ...(gradientNoise.length > 0 ? { gradientNoise } : {}),
     epochs: windows > 0 ? epochs(config, windows) : 1,
     vocabulary,
     backend: report.backend,

@@ -3,6 +3,7 @@
 // records use it.
 import { batchTokens, steps, tokensRead, type RunConfig } from '../config/run.ts';
 import { epochOf } from '../data/order.ts';
+import { measuredTokens } from './gradient-noise.ts';
 import { smoothedLastLoss, smoothingWindow } from './smoothed-loss.ts';
 import type { LaneOutcome } from './trainer.ts';
 
@@ -176,13 +177,14 @@ export class ThinnedCurve {
 const VALIDATION_SHARE = 0.1;
 
 /**
- * The steps (1 … S, increasing, S included) after which the held-out loss is measured: S, S/2, S/4, …, rounded up.
+ * The steps (1 … S, increasing, S included) after which the held-out loss is measured, and the noise of gradients where it is asked for: S, S/2, S/4, …, rounded up.
  * As many, from 2 to 12, as keep those before the last within about a tenth of the training's arithmetic (a held-out
- * token costs a third of a training token).
+ * token costs a third of a training token, one on which gradients are measured as much).
  */
 export function validationSteps(config: RunConfig): number[] {
   const total = steps(config);
-  const affordable = Math.floor((VALIDATION_SHARE * 3 * tokensRead(config)) / config.validationTokens);
+  const cost = config.validationTokens + 3 * measuredTokens(config);
+  const affordable = Math.floor((VALIDATION_SHARE * 3 * tokensRead(config)) / cost);
   const count = 1 + Math.min(11, Math.max(1, affordable));
   const result = new Set<number>();
   for (let halvings = count - 1; halvings >= 0; halvings--) result.add(Math.ceil(total / 2 ** halvings));

@@ -6,6 +6,7 @@ import { batchWindows, windowCount } from '../data/order.ts';
 import { loss } from '../model/gpt.ts';
 import { initialParameters, parameterSpecs, type ModelConfig, type ParameterSpec } from '../model/parameters.ts';
 import { AdamW, flatten, unflatten, type AdamWState } from './adamw.ts';
+import { smallBatches } from './gradient-noise.ts';
 import { learningRateAt } from './schedule.ts';
 import type { TrainingData } from './trainer.ts';
 
@@ -55,23 +56,9 @@ export class ReferenceRun {
     const rate = learningRateAt(this.#config, this.#done, steps(this.#config));
     const old = this.#state;
     const [value, parameters, mean, square] = tf.tidy(() => {
-      const leaves = unflatten(old.parameters, this.#specs);
-      const perPart = sequencesAtOnce(this.#model);
-      let total: tf.Scalar | undefined;
-      let gradient: tf.Tensor1D | undefined;
-      for (let from = 0; from < windows.length; from += perPart) {
-        const part = windows.subarray(from, from + perPart);
-        const { value, grads } = this.#gradient(leaves, part);
-        if (part.length === windows.length) [total, gradient] = [value, grads];
-        else {
-          const share = part.length / windows.length;
-          const [shared, weighed] = [tf.mul<tf.Scalar>(value, share), tf.mul<tf.Tensor1D>(grads, share)];
-          total = total ? tf.add(total, shared) : shared;
-          gradient = gradient ? tf.add(gradient, weighed) : weighed;
-        }
-      }
-      const next = this.#optimizer.apply(old, gradient!, rate, this.#done + 1);
-      return [total!, next.parameters, next.mean, next.square] as tf.Tensor[];
+      const { loss: total, gradient } = this.#meanGradient(unflatten(old.parameters, this.#specs), windows);
+      const next = this.#optimizer.apply(old, gradient, rate, this.#done + 1);
+      return [total, next.parameters, next.mean, next.square] as tf.Tensor[];
     }) as [tf.Scalar, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
     tf.dispose([old.parameters, old.mean, old.square]);
     this.#state = { parameters, mean, square };
@@ -94,6 +81,32 @@ export class ReferenceRun {
     return { sum, to };
   }
 
+  /**
+   * Squared norms of gradients at the present parameters, [2] float32: the mean over the small batches of a measurement,
+   * and that of the mean gradient. The windows are those that come next in the stream, from the first whole small batch on.
+   * The caller disposes it. Undefined where no measurement is asked for.
+   */
+  measureGradients(): tf.Tensor1D | undefined {
+    const batches = smallBatches(this.#config);
+    if (batches === undefined) return undefined;
+    const { sequences, count } = batches;
+    const { batchSequences, dataSeed } = this.#config;
+    const first = Math.ceil((this.#done * batchSequences) / sequences);
+    return tf.tidy(() => {
+      const leaves = unflatten(this.#state.parameters, this.#specs);
+      let [small, sum]: (tf.Tensor | undefined)[] = [];
+      for (let batch = 0; batch < count; batch++) {
+        const windows = batchWindows(first + batch, sequences, this.#windows, dataSeed);
+        [small, sum] = tf.tidy(() => {
+          const gradient = this.#meanGradient(leaves, windows).gradient;
+          const square = tf.sum(tf.square(gradient));
+          return [small ? tf.add(small, square) : square, sum ? tf.add(sum, gradient) : gradient];
+        });
+      }
+      return tf.stack([tf.div(small, count), tf.sum(tf.square(tf.div(sum, count)))]) as tf.Tensor1D;
+    });
+  }
+
   /** A copy of the parameters, in the order of `parameterSpecs`. */
   async parameters(): Promise<Float32Array> {
     return Float32Array.from(await this.#state.parameters.data());
@@ -103,6 +116,23 @@ export class ReferenceRun {
   dispose(): void {
     tf.dispose([this.#state.parameters, this.#state.mean, this.#state.square]);
     this.#optimizer.dispose();
+  }
+
+  /** The mean loss over windows, and its gradient: of as many at once as pass through the model, then averaged. */
+  #meanGradient(leaves: readonly tf.Tensor[], windows: Uint32Array): { loss: tf.Scalar; gradient: tf.Tensor1D } {
+    const perPart = sequencesAtOnce(this.#model);
+    let total: tf.Scalar | undefined;
+    let gradient: tf.Tensor1D | undefined;
+    for (let from = 0; from < windows.length; from += perPart) {
+      const part = windows.subarray(from, from + perPart);
+      const { value, grads } = this.#gradient(leaves, part);
+      if (part.length === windows.length) return { loss: value, gradient: grads };
+      const share = part.length / windows.length;
+      const [shared, weighed] = [tf.mul<tf.Scalar>(value, share), tf.mul<tf.Tensor1D>(grads, share)];
+      total = total ? tf.add(total, shared) : shared;
+      gradient = gradient ? tf.add(gradient, weighed) : weighed;
+    }
+    return { loss: total!, gradient: gradient! };
   }
 
   #gradient(leaves: readonly tf.Tensor[], windows: Uint32Array): { value: tf.Scalar; grads: tf.Tensor1D } {

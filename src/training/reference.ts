@@ -8,6 +8,7 @@ import { modelConfig } from '../model/parameters.ts';
 import { onBackend, openBackend, type OpenBackend, type WasmBinaries } from './backends.ts';
 import { breathe } from './breathe.ts';
 import type { DeviceChoice } from './devices.ts';
+import { gradientNoise, type GradientNoise } from './gradient-noise.ts';
 import { LossWatch, outcomeOf, validationSteps } from './recorder.ts';
 import { ReferenceRun } from './reference-run.ts';
 import type { DeviceReport, LaneEvent, LaneOutcome, Measurement, Trainer, TrainingControl, TrainingData } from './trainer.ts';
@@ -129,7 +130,10 @@ class ReferenceTrainer implements Trainer {
           const loss = await this.#validate(run, control);
           if (loss === undefined) continue;
           finalLoss = loss;
-          emit({ kind: 'validation', id, step: run.done, tokens: run.done * batch, loss });
+          const at = { id, step: run.done, tokens: run.done * batch };
+          emit({ kind: 'validation', ...at, loss });
+          const noise = await this.#measureNoise(run, config);
+          if (noise) emit({ kind: 'gradient noise', ...at, ...noise });
         }
         await breathe();
       }
@@ -190,6 +194,17 @@ class ReferenceTrainer implements Trainer {
       await breathe();
     }
     return (await this.#read(sums)).reduce((total, sum) => total + sum, 0) / run.validationWindows;
+  }
+
+  /** The noise of gradients at the run's present parameters; undefined where it is not asked for. */
+  async #measureNoise(run: ReferenceRun, config: RunConfig): Promise<GradientNoise | undefined> {
+    this.#mustLive();
+    const norms = await onBackend(this.#device.backend, () => run.measureGradients());
+    if (norms === undefined) return undefined;
+    const [small, big] = await norms.data();
+    norms.dispose();
+    this.#mustLive();
+    return gradientNoise({ small, big }, config);
   }
 
   #end(run: ReferenceRun): Promise<void> {

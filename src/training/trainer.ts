@@ -3,6 +3,7 @@
 import { expertFields, isMixture, type RunConfig } from '../config/run.ts';
 import type { SweepRun } from '../config/sweep.ts';
 import type { Sentence } from '../messages/sentence.ts';
+import type { GradientNoise } from './gradient-noise.ts';
 import { hasTrunkForAnyTokens } from './trunk.ts';
 
 /** What the arithmetic runs on. `cpu` is tfjs's plain JavaScript backend, for tests. */
@@ -60,10 +61,11 @@ export type LaneOutcome =
     }
   | { readonly status: 'skipped' };
 
-/** What a trainer says while it works. Losses in nats per token; `step` counts optimizer steps done, `tokens` = step × B. */
+/** What a trainer says while it works. The noise of gradients, where it is asked for, comes with held-out losses, at the same steps. Losses in nats per token; `step` counts optimizer steps done, `tokens` = step × B. */
 export type LaneEvent =
   | { readonly kind: 'progress'; readonly id: string; readonly firstStep: number; readonly losses: Float32Array; readonly tokens: number }
   | { readonly kind: 'validation'; readonly id: string; readonly step: number; readonly tokens: number; readonly loss: number }
+  | ({ readonly kind: 'gradient noise'; readonly id: string; readonly step: number; readonly tokens: number } & GradientNoise)
   | { readonly kind: 'epoch'; readonly id: string; readonly epoch: number }
   /**
    * The first `steps` steps of this run were trained once for it and for a longer run that begins alike; their losses are
@@ -97,7 +99,7 @@ export interface Trainer {
   /** The most runs like this one worth training side by side here (1 for the reference). */
   lanesFor(config: RunConfig): Promise<number>;
   /**
-   * Trains all runs to their ends; they share shape, experts, context, positions, QK-norm, head and data (see `populationKey`).
+   * Trains all runs to their ends; they share shape, experts, context, positions, QK-norm, head, data and what is measured (see `populationKey`).
    * Emits, per run, progress as it comes and exactly one `ended`, unless aborted.
    * Rejects only when the device is beyond help; runs without an `ended` event may then be taken again elsewhere.
    */
@@ -113,16 +115,25 @@ export interface Trainer {
 }
 
 /**
- * Runs with equal keys can train in one population: same shape, experts, context and data; learning rate, batch, seed and
+ * Runs with equal keys can train in one population: same shape, experts, context, data and measurements; learning rate, batch, seed and
  * schedule may differ. So may the tokens of runs that could begin alike whatever their tokens (see `trunkKey`).
  */
 export function populationKey(config: RunConfig): string {
   const { shape, context, positions, qkNorm, tiedHead, corpus, tokenizer, vocabulary, dataSeed, uniqueTokens } = config;
-  const { validationTokens, tokens } = config;
+  const { validationTokens, tokens, noiseSequences } = config;
   return JSON.stringify([
     [shape.layers, shape.width, shape.heads, shape.mlpRatio],
     [context, positions, qkNorm, tiedHead],
     isMixture(config) ? expertFields.map((field) => config[field]) : [],
-    [corpus, tokenizer, vocabulary, dataSeed, uniqueTokens, validationTokens, hasTrunkForAnyTokens(config) ? 'any' : tokens],
+    [
+      corpus,
+      tokenizer,
+      vocabulary,
+      dataSeed,
+      uniqueTokens,
+      validationTokens,
+      noiseSequences,
+      hasTrunkForAnyTokens(config) ? 'any' : tokens,
+    ],
   ]);
 }

@@ -56,6 +56,14 @@ export function traceEvaluation(step: StepDefinition): Plan {
   return plan(step, 'evaluation');
 }
 
+/**
+ * Traces the forward and backward pass without an optimizer, for measuring gradients.
+ * @throws Error when the loss uses an op that cannot be traced, or does not depend on every parameter
+ */
+export function traceGradient(step: StepDefinition): Plan {
+  return plan(step, 'gradient');
+}
+
 interface Recorded {
   readonly graph: Graph;
   readonly tokens: Value;
@@ -99,23 +107,10 @@ function plan(step: StepDefinition, kind: Plan['kind']): Plan {
     constants: constants.words,
     tokens: aligned(2 * rows),
   };
-  if (kind === 'training') for (const region of ['gradients', 'accumulated', 'mean', 'square'] as const) words[region] = aligned(length);
+  if (kind !== 'evaluation') words.gradients = aligned(length);
+  if (kind === 'training') for (const region of ['accumulated', 'mean', 'square'] as const) words[region] = aligned(length);
 
-  const source = kind === 'training' ? 'training' : 'validation';
-  const whole = (region: Region): Operand => ({ region, offset: 0, size: length });
-  const tail: Launch[] =
-    kind === 'training'
-      ? [
-          { kind: 'accumulate', reads: { gradients: whole('gradients') }, writes: { accumulated: whole('accumulated') }, size: length },
-          {
-            kind: 'adamw',
-            reads: { accumulated: whole('accumulated') },
-            writes: { parameters: whole('parameters'), mean: whole('mean'), square: whole('square') },
-            size: length,
-            decayed: decayedRanges(step.parameters),
-          },
-        ]
-      : [];
+  const source = kind === 'evaluation' ? 'validation' : 'training';
   return {
     kind,
     sequences,
@@ -126,14 +121,39 @@ function plan(step: StepDefinition, kind: Plan['kind']): Plan {
     launches: [
       { kind: 'sample', reads: {}, writes: { tokens: place(tokens), targets: place(targets) }, source, sequences, context },
       ...stepNodes.map(lower),
-      ...tail,
-      { kind: 'finish', reads: { losses }, writes: {}, size: losses.size },
+      ...endOf(step, kind, length, losses),
     ],
     constants: initial,
     words,
     losses,
     perRow: losses.size === rows,
   };
+}
+
+/** What comes after the model's own launches. */
+function endOf({ parameters }: StepDefinition, kind: Plan['kind'], length: number, losses: Operand): Launch[] {
+  const whole = (region: Region): Operand => ({ region, offset: 0, size: length });
+  const finish: Launch = { kind: 'finish', reads: { losses }, writes: {}, size: losses.size };
+  switch (kind) {
+    case 'training':
+      return [
+        { kind: 'accumulate', reads: { gradients: whole('gradients') }, writes: { accumulated: whole('accumulated') }, size: length },
+        {
+          kind: 'adamw',
+          reads: { accumulated: whole('accumulated') },
+          writes: { parameters: whole('parameters'), mean: whole('mean'), square: whole('square') },
+          size: length,
+          decayed: decayedRanges(parameters),
+        },
+        finish,
+      ];
+    case 'evaluation':
+      return [finish];
+    case 'gradient':
+      return [{ kind: 'gradientNorm', reads: { gradients: whole('gradients') }, writes: {}, size: length }];
+    default:
+      return kind satisfies never;
+  }
 }
 
 /** Records, and says in one sentence what could not be, where tfjs speaks of kernels and tapes. */

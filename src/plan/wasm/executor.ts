@@ -1,6 +1,16 @@
 // The executor for processors: SIMD kernels in one thread, lanes one after another. Populations are spread over workers
 // by whoever drives it; nothing is shared between threads.
-import type { Executor, LaneLosses, LaneSettings, LaneState, Plans, TokenSource } from '../executor.ts';
+import {
+  firstMeasured,
+  plansIn,
+  type Executor,
+  type GradientNorms,
+  type LaneLosses,
+  type LaneSettings,
+  type LaneState,
+  type Plans,
+  type TokenSource,
+} from '../executor.ts';
 import type { Sample } from '../launches.ts';
 import type { Plan } from '../plan.ts';
 import { compileKernels, instantiateKernels, type KernelBuild, type Kernels } from './kernels.ts';
@@ -51,7 +61,10 @@ interface Held {
 class WasmExecutor implements Executor {
   readonly bytes: number;
   readonly #plans: Plans;
-  readonly #samples: { readonly training: Sample; readonly evaluation: Sample };
+  readonly #samples: Readonly<Record<'training' | 'evaluation', Sample>>;
+  /** Addresses of the gradients, and of their sum in a measurement. */
+  readonly #gradients: number;
+  readonly #measured: number;
   readonly #heldOut: number;
   /** Address of the losses of an evaluation. */
   readonly #evaluationLosses: number;
@@ -77,7 +90,9 @@ class WasmExecutor implements Executor {
     this.#evaluationLosses = addressIn(evaluation, map, undefined)(evaluation.losses);
 
     for (const [launch, address] of map.layouts) integers.set(layoutOf(launch)!, address / 4);
-    for (const plan of [training, evaluation]) {
+    this.#gradients = map.gradients;
+    this.#measured = map.measured;
+    for (const plan of plansIn(plans)) {
       floats.set(plan.constants, map.constants[plan.kind] / 4);
       for (const piece of compile(plan.setup, kernels, map, addressIn(plan, map, undefined))) piece.run();
     }
@@ -89,8 +104,10 @@ class WasmExecutor implements Executor {
       losses: addressIn(training, map, undefined)(training.losses),
     };
     const lanes = settings.map((own, k) => {
-      const pieces = (plan: Plan): Piece[] => compile(plan.launches, kernels, map, addressIn(plan, map, map.lanes[k]));
-      return new WasmLane(context, own, map.lanes[k], pieces(training), pieces(evaluation));
+      const pieces = (plan: Plan | undefined): Piece[] =>
+        plan === undefined ? [] : compile(plan.launches, kernels, map, addressIn(plan, map, map.lanes[k]));
+      const all = { training: pieces(training), evaluation: pieces(evaluation), gradient: pieces(plans.gradient) };
+      return new WasmLane(context, own, map.lanes[k], all);
     });
     this.#held = { kernels, feed, lanes };
   }
@@ -131,6 +148,35 @@ class WasmExecutor implements Executor {
       turns.close();
     }
     return sums.map((sum) => sum / this.#heldOut);
+  }
+
+  async gradientNorms(lanes: readonly number[], batches: number): Promise<GradientNorms[]> {
+    const { training, evaluation, gradient } = this.#plans;
+    if (!gradient) throw new Error('These runs measure no gradients.');
+    const sample = sampleOf(gradient);
+    const { kernels, feed } = this.#work();
+    const [g, sum, words] = [this.#gradients, this.#measured, gradient.parameters];
+    const norms: GradientNorms[] = [];
+    const turns = new Turns();
+    try {
+      for (const index of lanes) {
+        const lane = this.#lane(index);
+        if (!lane.between) throw new Error(`Lane ${index} is in the middle of an update.`);
+        const first = firstMeasured({ training, evaluation, gradient }, lane.updates, lane.microBatches);
+        let squares = 0;
+        for (let batch = 0; batch < batches; batch++) {
+          feed.training(sample, first + batch);
+          await run(lane.gradient, turns);
+          squares += kernels.sumOfSquares(g, words);
+          if (batch === 0) kernels.copyWords(g, sum, words);
+          else kernels.addInto(sum, g, words);
+        }
+        norms.push({ small: squares / batches, big: kernels.sumOfSquares(sum, words) / batches ** 2 });
+      }
+    } finally {
+      turns.close();
+    }
+    return norms;
   }
 
   freeze(lane: number): void {

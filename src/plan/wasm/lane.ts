@@ -26,9 +26,10 @@ export interface LaneContext {
 
 /** A run within the population. */
 export class WasmLane {
-  /** The pieces of a micro-step, and of the forward pass alone. */
+  /** The pieces of a micro-step, of the forward pass alone, and of a gradient that is measured (none where none is). */
   readonly training: readonly Piece[];
   readonly evaluation: readonly Piece[];
+  readonly gradient: readonly Piece[];
   /** Updates done. */
   updates = 0;
   frozen = false;
@@ -43,16 +44,27 @@ export class WasmLane {
   #losses = new Float32Array(64);
   #lossCount = 0;
 
-  constructor(context: LaneContext, settings: LaneSettings, map: LaneMap, training: readonly Piece[], evaluation: readonly Piece[]) {
+  constructor(context: LaneContext, settings: LaneSettings, map: LaneMap, pieces: Readonly<Record<Plan['kind'], readonly Piece[]>>) {
     this.#context = context;
     this.#settings = settings;
     this.#map = map;
-    this.training = training;
-    this.evaluation = evaluation;
+    this.training = pieces.training;
+    this.evaluation = pieces.evaluation;
+    this.gradient = pieces.gradient;
     const update = context.plan.launches.find((launch) => launch.kind === 'adamw');
     if (!update) throw new Error('The training plan has no optimizer.');
     this.#segments = segments(update);
     this.#write(map.parameters, settings.parameters);
+  }
+
+  /** m: micro-batches in one update. */
+  get microBatches(): number {
+    return this.#settings.microBatches;
+  }
+
+  /** Stands between two updates. */
+  get between(): boolean {
+    return this.#pending === 0;
   }
 
   /** Micro-steps done: the place in the stream of tokens. */

@@ -6,7 +6,16 @@ import type { Piece, Place } from './piece.ts';
 
 /** Whether a launch stands at an end of a step. */
 export function isStepLaunch(launch: Launch): launch is StepLaunch {
-  return launch.kind === 'sample' || launch.kind === 'accumulate' || launch.kind === 'adamw' || launch.kind === 'finish';
+  switch (launch.kind) {
+    case 'sample':
+    case 'accumulate':
+    case 'adamw':
+    case 'gradientNorm':
+    case 'finish':
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** The pieces of a launch, to be run in order. */

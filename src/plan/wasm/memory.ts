@@ -1,8 +1,8 @@
 // Where everything of a population lies in one WebAssembly memory. Lanes are taken one after another, so they share
 // activations and gradients; their parameters and what the optimizer keeps are their own. The memory is as long as that
 // takes, and never grows.
-import type { FootprintOf, Plans } from '../executor.ts';
-import { ALIGNMENT } from '../plan.ts';
+import { plansIn, type FootprintOf, type Plans } from '../executor.ts';
+import { ALIGNMENT, type Plan, type Region } from '../plan.ts';
 import { reservedBytes } from './kernels.generated.ts';
 import { LAYOUT_BYTES, layoutOf } from './layout.ts';
 import { isStepLaunch } from './lower.ts';
@@ -22,10 +22,12 @@ export interface MemoryMap {
   readonly scratch: number;
   /** One layout for each launch with strides of either plan. */
   readonly layouts: ReadonlyMap<Launch, number>;
-  readonly constants: { readonly training: number; readonly evaluation: number };
+  readonly constants: Readonly<Record<Plan['kind'], number>>;
   readonly tokens: number;
   readonly activations: number;
   readonly gradients: number;
+  /** Where the gradients of a measurement are summed, for one lane after another; nothing lies there when none are measured. */
+  readonly measured: number;
   readonly lanes: readonly LaneMap[];
 }
 
@@ -50,23 +52,31 @@ export function memoryMap(plans: Plans, microBatches: readonly number[]): Memory
   return map;
 }
 
-function layOut({ training, evaluation }: Plans, microBatches: readonly number[]): MemoryMap {
+function layOut(plans: Plans, microBatches: readonly number[]): MemoryMap {
   let end = reservedBytes;
   const take = (bytes: number): number => {
     const address = Math.ceil(end / (4 * ALIGNMENT)) * 4 * ALIGNMENT;
     end = address + bytes;
     return address;
   };
-  const launches = [training, evaluation].flatMap((plan) => [...plan.setup, ...plan.launches]);
+  const { training, evaluation, gradient } = plans;
+  const all = plansIn(plans);
+  const most = (region: Region): number => Math.max(...all.map(({ words }) => words[region]));
+  const launches = all.flatMap((plan) => [...plan.setup, ...plan.launches]);
   const walking = launches.filter((launch) => !isStepLaunch(launch) && layoutOf(launch) !== undefined);
   const layoutsAt = take(walking.length * LAYOUT_BYTES);
   const shared = {
     layouts: new Map(walking.map((launch, i) => [launch, layoutsAt + i * LAYOUT_BYTES])),
     scratch: take(Math.max(0, ...launches.map(scratchBytes))),
-    constants: { training: take(4 * training.words.constants), evaluation: take(4 * evaluation.words.constants) },
-    tokens: take(4 * Math.max(training.words.tokens, evaluation.words.tokens)),
-    activations: take(4 * Math.max(training.words.activations, evaluation.words.activations)),
+    constants: {
+      training: take(4 * training.words.constants),
+      evaluation: take(4 * evaluation.words.constants),
+      gradient: take(4 * (gradient?.words.constants ?? 0)),
+    },
+    tokens: take(4 * most('tokens')),
+    activations: take(4 * most('activations')),
     gradients: take(4 * training.words.gradients),
+    measured: take(4 * (gradient?.words.gradients ?? 0)),
   };
   const lanes = microBatches.map((count) => ({
     parameters: take(4 * training.words.parameters),

@@ -1,6 +1,6 @@
 // Compiles what plans will need before they are run, while the device trains something else.
 import type { Tile } from '../../ops/wgsl/matrix-tile.ts';
-import type { Plans, TokenSource } from '../executor.ts';
+import { plansIn, type Plans, type TokenSource } from '../executor.ts';
 import type { Launch } from '../launches.ts';
 import { memorySizes } from './memory.ts';
 import { Pipelines } from './pipelines.ts';
@@ -23,7 +23,7 @@ export async function compileAhead(
   const sizes = memorySizes(plans, lanes, tokens);
   const texts = textsOf(plans, sizes, tokens);
   const pipelines = Pipelines.of(device);
-  for (const plan of [plans.training, plans.evaluation])
+  for (const plan of plansIn(plans))
     for (const launch of [...plan.setup, ...plan.launches]) {
       // Browsers hold timers back by some milliseconds, which is welcome here.
       await new Promise((resolve) => setTimeout(resolve));

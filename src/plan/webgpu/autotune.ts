@@ -4,7 +4,7 @@ import { uniformOf, CONTROL, modelRegions, MOST_GROUPS, type Kernel, type ModelR
 import type { Tile } from '../../ops/wgsl/matrix-tile.ts';
 import type { FusedLaunch, GenericLaunch, Launch } from '../launches.ts';
 import { ALIGNMENT, type Operand } from '../plan.ts';
-import type { Plans } from '../executor.ts';
+import { plansIn, type Plans } from '../executor.ts';
 import { mapOperands } from '../trace/graph.ts';
 import { lower, type Choices } from './lower.ts';
 import { Pipelines } from './pipelines.ts';
@@ -110,9 +110,9 @@ export class Autotune {
   }
 
   /** Choices for the launches of `plans` with so many lanes; measures the classes that are new, the largest first. */
-  async choices({ training, evaluation }: Plans, lanes: number): Promise<(launch: Launch) => Choices> {
+  async choices(plans: Plans, lanes: number): Promise<(launch: Launch) => Choices> {
     const fresh = new Map<string, Product>();
-    for (const launch of [...training.launches, ...evaluation.launches])
+    for (const launch of plansIn(plans).flatMap(({ launches }) => launches))
       if (isProduct(launch) && !this.#chosen.has(shapeClass(launch, lanes))) fresh.set(shapeClass(launch, lanes), launch);
     const end = performance.now() + BUDGET;
     for (const [key, launch] of [...fresh].sort(([, a], [, b]) => work(b) - work(a))) {

@@ -1,6 +1,15 @@
 // The executor for GPUs: lanes side by side in the z axis of every dispatch, several micro-steps in every submission.
 import type { Launch } from '../launches.ts';
-import type { Executor, LaneLosses, LaneSettings, LaneState, Plans, TokenSource } from '../executor.ts';
+import {
+  firstMeasured,
+  type Executor,
+  type GradientNorms,
+  type LaneLosses,
+  type LaneSettings,
+  type LaneState,
+  type Plans,
+  type TokenSource,
+} from '../executor.ts';
 import { USUAL_TILE } from './autotune.ts';
 import { DeviceWatch, PATIENCE } from './device.ts';
 import { GpuLane } from './lane.ts';
@@ -122,6 +131,35 @@ class WebGpuExecutor implements Executor {
     return sums.map((sum) => sum / this.#heldOut);
   }
 
+  async gradientNorms(lanes: readonly number[], batches: number): Promise<GradientNorms[]> {
+    this.#check();
+    const { training, evaluation, gradient } = this.#plans;
+    if (!gradient) throw new Error('These runs measure no gradients.');
+    // All lanes in flight read the same tokens: those that have come equally far are measured together.
+    const together = new Map<number, number[]>();
+    lanes.forEach((index, i) => {
+      const { updates, pending, settings } = this.#lane(index);
+      if (pending > 0) throw new Error(`Lane ${index} is in the middle of an update.`);
+      const first = firstMeasured({ training, evaluation, gradient }, updates, settings.microBatches);
+      const group = together.get(first);
+      if (group === undefined) together.set(first, [i]);
+      else group.push(i);
+    });
+    const norms = lanes.map(() => ({ small: 0, big: 0 }));
+    const most = this.#lanes.length;
+    for (const [first, group] of together)
+      for (let from = 0; from < group.length; from += most) {
+        const part = group.slice(from, from + most);
+        await this.#measure(
+          part.map((i) => lanes[i]),
+          first,
+          batches,
+          part.map((i) => norms[i]),
+        );
+      }
+    return norms;
+  }
+
   freeze(lane: number): void {
     this.#lane(lane).frozen = true;
   }
@@ -236,6 +274,27 @@ class WebGpuExecutor implements Executor {
       const steps = Math.min(batches + alone - first, this.#queue.goodSteps(program, lanes.length));
       this.#queue.submit({ program, lanes, first, steps });
       first += steps;
+    }
+    while (!this.#queue.empty) await this.#queue.land(take);
+  }
+
+  /** Squared norms of gradients over micro-batches `first` … `first` + `batches` − 1, into `norms`. */
+  async #measure(lanes: readonly number[], first: number, batches: number, norms: { small: number; big: number }[]): Promise<void> {
+    const program = this.#programs.gradient;
+    const clear = this.#device.createCommandEncoder();
+    clear.clearBuffer(this.#memory.sums);
+    this.#device.queue.submit([clear.finish()]);
+    const take = (work: Work, squares: (row: number, z: number) => number): void => {
+      for (let z = 0; z < lanes.length; z++) {
+        for (let i = 0; i < work.steps; i++) norms[z].small += squares(2 * i, z) / batches;
+        norms[z].big = squares(2 * work.steps - 1, z) / batches ** 2;
+      }
+    };
+    for (let done = 0; done < batches;) {
+      if (this.#queue.full) await this.#queue.land(take);
+      const steps = Math.min(batches - done, this.#queue.goodSteps(program, lanes.length));
+      this.#queue.submit({ program, lanes, first: first + done, steps });
+      done += steps;
     }
     while (!this.#queue.empty) await this.#queue.land(take);
   }

@@ -17,9 +17,9 @@ export interface Choices {
   readonly tile: Tile;
 }
 
-/** Kernels of a launch, without making them. */
+/** Kernels of a launch, without making them: two for copies that clear what they leave, and for norms of gradients. */
 export function kernelCount(launch: Launch): number {
-  return launch.kind === 'copy' && leavesGaps(launch) ? 2 : 1;
+  return launch.kind === 'gradientNorm' || (launch.kind === 'copy' && leavesGaps(launch)) ? 2 : 1;
 }
 
 /**

@@ -1,8 +1,9 @@
 // What an executor keeps on the GPU: one buffer for each region, with a copy per lane where lanes have their own. All of
 // it is allocated at the start, and nothing later.
 import { CONTROL } from '../../ops/wgsl/kernel.ts';
-import type { FootprintOf, LaneSettings, Plans, TokenSource } from '../executor.ts';
+import { plansIn, type FootprintOf, type LaneSettings, type Plans, type TokenSource } from '../executor.ts';
 import type { AdamW } from '../launches.ts';
+import type { Plan } from '../plan.ts';
 import { kernelCount } from './lower.ts';
 import { RESULTS, SCRATCH, SETTINGS, squareSums } from './step-kernels.ts';
 
@@ -25,8 +26,10 @@ export interface MemorySizes {
   /** Of one lane's copy. */
   readonly activations: number;
   readonly constants: number;
-  /** Word at which the constants of the evaluation begin. */
-  readonly evaluationConstants: number;
+  /** Word at which the constants of each plan begin. */
+  readonly constantsAt: Readonly<Record<Plan['kind'], number>>;
+  /** Sums of gradients that are measured, of all lanes. */
+  readonly sums: number;
   readonly tokens: number;
   /** Both texts, two tokens in a word; token at which the held-out one begins. */
   readonly text: number;
@@ -37,32 +40,41 @@ export interface MemorySizes {
   readonly settings: number;
   readonly scratch: number;
   readonly results: number;
-  /** Numbers of all kernels of both plans. */
+  /** Numbers of all kernels of all plans. */
   readonly uniforms: number;
   /** What one lane's saved state takes. */
   readonly transfer: number;
 }
 
 /** Sizes for `lanes` lanes. */
-export function memorySizes({ training, evaluation }: Plans, lanes: number, tokens: TokenSource): MemorySizes {
+export function memorySizes(plans: Plans, lanes: number, tokens: TokenSource): MemorySizes {
+  const { training, evaluation, gradient } = plans;
   const { parameters } = training.words;
   if (training.words.gradients !== parameters) throw new Error('Parameters and gradients are not laid out alike.');
   const maskAt = CONTROL.lanes + CONTROL.perLane * lanes;
-  const launches = [training, evaluation].flatMap((plan) => [...plan.setup, ...plan.launches]);
+  const all = plansIn(plans);
+  const most = (region: 'activations' | 'tokens'): number => Math.max(...all.map(({ words }) => words[region]));
+  const launches = all.flatMap((plan) => [...plan.setup, ...plan.launches]);
   const trainingText = Math.ceil(tokens.training.length / 2);
   return {
     lanes,
     parameters,
-    activations: Math.max(training.words.activations, evaluation.words.activations),
-    constants: training.words.constants + evaluation.words.constants,
-    evaluationConstants: training.words.constants,
-    tokens: Math.max(training.words.tokens, evaluation.words.tokens),
+    activations: most('activations'),
+    constants: all.reduce((sum, { words }) => sum + words.constants, 0),
+    constantsAt: {
+      training: 0,
+      evaluation: training.words.constants,
+      gradient: training.words.constants + evaluation.words.constants,
+    },
+    sums: gradient === undefined ? 0 : lanes * parameters,
+    tokens: most('tokens'),
     text: trainingText + Math.ceil(tokens.validation.length / 2),
     validationStart: 2 * trainingText,
     control: maskAt + Math.ceil(parameters / 32),
     maskAt,
     settings: lanes * (SETTINGS.perLane + SETTINGS.perStep * MOST_STEPS),
-    scratch: lanes * (SCRATCH.perLane + squareSums(parameters)),
+    // Measured gradients leave two sums of squares where others leave one.
+    scratch: lanes * (SCRATCH.perLane + squareSums(parameters) * (gradient === undefined ? 1 : 2)),
     results: RESULTS.losses + lanes * MOST_STEPS,
     uniforms: (launches.reduce((sum, launch) => sum + kernelCount(launch), 0) * UNIFORM_STRIDE) / WORD,
     transfer: 4 * parameters + SCRATCH.perLane,
@@ -71,7 +83,7 @@ export function memorySizes({ training, evaluation }: Plans, lanes: number, toke
 
 /** Words of each buffer. */
 function bufferWords(sizes: MemorySizes) {
-  const { lanes, constants, tokens, text, control, settings, scratch, results, uniforms, transfer } = sizes;
+  const { lanes, constants, sums, tokens, text, control, settings, scratch, results, uniforms, transfer } = sizes;
   const perLane = lanes * sizes.parameters;
   return {
     parameters: perLane,
@@ -79,7 +91,7 @@ function bufferWords(sizes: MemorySizes) {
     mean: perLane,
     square: perLane,
     activations: lanes * sizes.activations,
-    ...{ constants, tokens, text, control, settings, scratch, results, uniforms, transfer },
+    ...{ constants, sums, tokens, text, control, settings, scratch, results, uniforms, transfer },
     staging: results,
   };
 }
@@ -107,6 +119,7 @@ export interface GpuMemory {
   readonly square: GPUBuffer;
   readonly activations: GPUBuffer;
   readonly constants: GPUBuffer;
+  readonly sums: GPUBuffer;
   readonly tokens: GPUBuffer;
   readonly text: GPUBuffer;
   readonly control: GPUBuffer;
@@ -157,6 +170,7 @@ export async function allocate(
       square: storage(words.square, COPY_SRC),
       activations: storage(words.activations),
       constants: storage(words.constants),
+      sums: storage(words.sums),
       tokens: storage(words.tokens),
       text: storage(words.text),
       control: storage(words.control),
@@ -185,7 +199,7 @@ export async function allocate(
 function fill(
   queue: GPUQueue,
   memory: GpuMemory,
-  { training, evaluation }: Plans,
+  plans: Plans,
   lanes: readonly LaneSettings[],
   source: TokenSource,
   uniforms: Uint8Array<ArrayBuffer>,
@@ -195,11 +209,10 @@ function fill(
   text.set(source.training);
   text.set(source.validation, sizes.validationStart);
   queue.writeBuffer(memory.text, 0, text);
-  queue.writeBuffer(memory.constants, 0, training.constants.slice());
-  queue.writeBuffer(memory.constants, WORD * sizes.evaluationConstants, evaluation.constants.slice());
+  for (const { kind, constants } of plansIn(plans)) queue.writeBuffer(memory.constants, WORD * sizes.constantsAt[kind], constants.slice());
   queue.writeBuffer(memory.uniforms, 0, uniforms);
   lanes.forEach(({ parameters }, lane) => queue.writeBuffer(memory.parameters, WORD * lane * sizes.parameters, parameters.slice()));
-  const update = training.launches.find((launch) => launch.kind === 'adamw');
+  const update = plans.training.launches.find((launch) => launch.kind === 'adamw');
   if (!update) throw new Error('The training plan has no optimizer.');
   queue.writeBuffer(memory.control, WORD * sizes.maskAt, decayMask(update, sizes.parameters));
 }

@@ -4,7 +4,8 @@ import { CONTROL_BINDING } from '../../ops/wgsl/kernel.ts';
 type Access = 'read' | 'write';
 
 /**
- * What the pipelines of a launch bind in group 0: memories of the model, of the optimizer, of the ends of a step.
+ * What the pipelines of a launch bind in group 0: memories of the model, of the optimizer, of gradients that are
+ * measured, of the ends of a step.
  * Group 1 is the launch's uniform.
  */
 const bindings = {
@@ -12,6 +13,8 @@ const bindings = {
   model: ['read', 'write', 'write', 'write', 'write', 'read'],
   // parameters, gradients, mean, square, control, settings, scratch
   optimizer: ['write', 'read', 'write', 'write', 'read', 'read', 'write'],
+  // gradients, sums, control, scratch
+  measure: ['read', 'write', 'read', 'write'],
   // text, tokens, activations, control, scratch, results
   ends: ['read', 'write', 'read', 'write', 'write', 'write'],
 } as const satisfies Record<string, readonly Access[]>;
@@ -20,6 +23,11 @@ const bindings = {
 export type BindingKind = keyof typeof bindings;
 
 if (bindings.model.length !== CONTROL_BINDING + 1) throw new Error('The model’s bindings are not those of its kernels.');
+
+/** One thing for each kind of bindings. */
+function byKind<T>(make: (kind: BindingKind) => T): Readonly<Record<BindingKind, T>> {
+  return { model: make('model'), optimizer: make('optimizer'), measure: make('measure'), ends: make('ends') };
+}
 
 /** A device's layouts and compiled pipelines. */
 export class Pipelines {
@@ -48,11 +56,11 @@ export class Pipelines {
           buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
         })),
       });
-    this.#groups = { model: groupOf(bindings.model), optimizer: groupOf(bindings.optimizer), ends: groupOf(bindings.ends) };
+    this.#groups = byKind((kind) => groupOf(bindings[kind]));
     this.#uniform = device.createBindGroupLayout({ entries: [{ binding: 0, visibility, buffer: { type: 'uniform' } }] });
     const layoutOf = (kind: BindingKind): GPUPipelineLayout =>
       device.createPipelineLayout({ bindGroupLayouts: [this.#groups[kind], this.#uniform] });
-    this.#layouts = { model: layoutOf('model'), optimizer: layoutOf('optimizer'), ends: layoutOf('ends') };
+    this.#layouts = byKind(layoutOf);
   }
 
   /** The compiled pipeline of a kernel; compiled beside whatever else is going on. */

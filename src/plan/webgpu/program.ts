@@ -1,13 +1,13 @@
 // A plan as the GPU runs it: dispatches in order, each with its pipeline, its numbers and its workgroups.
 import { MOST_GROUPS, uniformOf, type Kernel } from '../../ops/wgsl/kernel.ts';
-import type { Plans, TokenSource } from '../executor.ts';
+import { plansIn, type Plans, type TokenSource } from '../executor.ts';
 import type { FusedLaunch, GenericLaunch, Launch, Sample } from '../launches.ts';
 import type { Plan } from '../plan.ts';
 import { mapOperands } from '../trace/graph.ts';
 import { lower, type Choices } from './lower.ts';
 import { UNIFORM_STRIDE, type GpuMemory, type MemorySizes } from './memory.ts';
 import { Pipelines, type BindingKind } from './pipelines.ts';
-import { accumulateKernel, adamwKernel, finishKernel, sampleKernel, type TextPlace } from './step-kernels.ts';
+import { accumulateKernel, adamwKernel, finishKernel, measureKernel, normsKernel, sampleKernel, type TextPlace } from './step-kernels.ts';
 
 /** A dispatch whose pipeline is not compiled yet. */
 export interface Draft {
@@ -17,11 +17,9 @@ export interface Draft {
   readonly perLane: boolean;
 }
 
-/** All dispatches of both plans. */
-export interface Drafts {
+/** All dispatches of all plans; none for a plan that there is not. */
+export interface Drafts extends Readonly<Record<Plan['kind'], readonly Draft[]>> {
   readonly setup: readonly Draft[];
-  readonly training: readonly Draft[];
-  readonly evaluation: readonly Draft[];
 }
 
 /** Where the plans' texts lie. */
@@ -39,16 +37,18 @@ export function textsOf({ training, evaluation }: Plans, { validationStart }: Me
   };
 }
 
-/** Lowers both plans. Nothing touches a device. */
-export function draft({ training, evaluation }: Plans, sizes: MemorySizes, texts: Texts, choices: (launch: Launch) => Choices): Drafts {
+/** Lowers all plans. Nothing touches a device. */
+export function draft(plans: Plans, sizes: MemorySizes, texts: Texts, choices: (launch: Launch) => Choices): Drafts {
   const of = (plan: Plan, launches: readonly Launch[], perLane: boolean): Draft[] =>
     launches.flatMap((launch) =>
       draftsOfLaunch(plan, launch, sizes, texts, choices(launch)).map((one) => ({ ...one, perLane: one.perLane && perLane })),
     );
+  const { training, evaluation, gradient } = plans;
   return {
-    setup: [...of(training, training.setup, false), ...of(evaluation, evaluation.setup, false)],
+    setup: plansIn(plans).flatMap((plan) => of(plan, plan.setup, false)),
     training: of(training, training.launches, true),
     evaluation: of(evaluation, evaluation.launches, true),
+    gradient: gradient === undefined ? [] : of(gradient, gradient.launches, true),
   };
 }
 
@@ -61,6 +61,11 @@ export function draftsOfLaunch(plan: Plan, launch: Launch, sizes: MemorySizes, t
       return [{ ...step(accumulateKernel(sizes.parameters, sizes.lanes)), perLane: true }];
     case 'adamw':
       return [{ ...step(adamwKernel(sizes.parameters, sizes.lanes, sizes.maskAt)), perLane: true }];
+    case 'gradientNorm':
+      return [measureKernel(sizes.parameters, sizes.lanes), normsKernel(sizes.parameters, sizes.lanes)].map((kernel) => ({
+        ...step(kernel),
+        perLane: true,
+      }));
     case 'finish': {
       const place = {
         offset: launch.reads.losses.offset,
@@ -69,7 +74,7 @@ export function draftsOfLaunch(plan: Plan, launch: Launch, sizes: MemorySizes, t
         rowsPerSequence: plan.context,
         sequences: plan.sequences,
         windows: plan.kind === 'evaluation' && plan.perRow ? texts.validation.windows : 0,
-        kind: plan.kind,
+        kind: plan.kind === 'training' ? ('training' as const) : ('evaluation' as const),
       };
       return [{ ...step(finishKernel(place, sizes.lanes)), perLane: true }];
     }
@@ -82,11 +87,12 @@ export function draftsOfLaunch(plan: Plan, launch: Launch, sizes: MemorySizes, t
 
 const step = (kernel: Kernel & { readonly bindings: BindingKind }): Omit<Draft, 'perLane'> => ({ bindings: kernel.bindings, kernel });
 
-/** The launch over operands as they lie on the device: constants of the evaluation come behind those of the training. */
+/** The launch over operands as they lie on the device: the constants of one plan come behind those of another. */
 function shifted(launch: FusedLaunch | GenericLaunch, plan: Plan, sizes: MemorySizes): FusedLaunch | GenericLaunch {
-  if (plan.kind === 'training' || sizes.evaluationConstants === 0) return launch;
+  const at = sizes.constantsAt[plan.kind];
+  if (at === 0) return launch;
   const shift = <P extends { readonly region: string; readonly offset: number }>(operand: P): P =>
-    operand.region === 'constants' ? { ...operand, offset: operand.offset + sizes.evaluationConstants } : operand;
+    operand.region === 'constants' ? { ...operand, offset: operand.offset + at } : operand;
   return mapOperands(launch, shift, shift) as FusedLaunch | GenericLaunch;
 }
 
@@ -98,8 +104,8 @@ export function sampleOf(plan: Plan): Sample {
 }
 
 /** Numbers of all launches as they lie in the buffer of uniforms. */
-export function uniformsOf({ setup, training, evaluation }: Drafts): Uint8Array<ArrayBuffer> {
-  const all = [...setup, ...training, ...evaluation];
+export function uniformsOf({ setup, training, evaluation, gradient }: Drafts): Uint8Array<ArrayBuffer> {
+  const all = [...setup, ...training, ...evaluation, ...gradient];
   const bytes = new Uint8Array(all.length * UNIFORM_STRIDE);
   all.forEach(({ kernel }, i) => {
     const numbers = new Uint8Array(uniformOf(kernel));
@@ -122,10 +128,18 @@ interface Dispatch {
 export class Program {
   readonly #dispatches: readonly Dispatch[];
   readonly #groups: Readonly<Record<BindingKind, GPUBindGroup>>;
+  /** It measures gradients: lanes take every micro-batch by itself, and have two results for each. */
+  readonly measures: boolean;
 
-  constructor(dispatches: readonly Dispatch[], groups: Readonly<Record<BindingKind, GPUBindGroup>>) {
+  constructor(dispatches: readonly Dispatch[], groups: Readonly<Record<BindingKind, GPUBindGroup>>, measures = false) {
     this.#dispatches = dispatches;
     this.#groups = groups;
+    this.measures = measures;
+  }
+
+  /** Words of results for each lane and micro-step. */
+  get results(): number {
+    return this.measures ? 2 : 1;
   }
 
   /** Dispatches of one run. */
@@ -145,24 +159,23 @@ export class Program {
   }
 }
 
-/** Programs of both plans. */
-export interface Programs {
+/** Programs of all plans; empty for a plan that there is not. */
+export interface Programs extends Readonly<Record<Plan['kind'], Program>> {
   readonly setup: Program;
-  readonly training: Program;
-  readonly evaluation: Program;
 }
 
 /** Binds drafts to an executor's memory, with pipelines that have been compiled. */
 export async function bindPrograms(device: GPUDevice, drafts: Drafts, memory: GpuMemory): Promise<Programs> {
   const pipelines = Pipelines.of(device);
-  const { parameters, gradients, activations, constants, tokens, control, mean, square, settings, scratch, text, results } = memory;
+  const { parameters, gradients, activations, constants, tokens, control, mean, square, settings, sums, scratch, text, results } = memory;
   const groups = {
     model: pipelines.bind('model', [parameters, gradients, activations, constants, tokens, control]),
     optimizer: pipelines.bind('optimizer', [parameters, gradients, mean, square, control, settings, scratch]),
+    measure: pipelines.bind('measure', [gradients, sums, control, scratch]),
     ends: pipelines.bind('ends', [text, tokens, activations, control, scratch, results]),
   };
   let offset = 0;
-  const program = async (list: readonly Draft[]): Promise<Program> => {
+  const program = async (list: readonly Draft[], measures = false): Promise<Program> => {
     const begin = offset;
     offset += list.length * UNIFORM_STRIDE;
     const dispatches = list.map(async ({ bindings, kernel, perLane }, i): Promise<Dispatch> => {
@@ -171,8 +184,13 @@ export async function bindPrograms(device: GPUDevice, drafts: Drafts, memory: Gp
       const numbers = pipelines.bindUniform(memory.uniforms, begin + i * UNIFORM_STRIDE, Math.ceil(kernel.fields.size / 4) * 16);
       return { bindings, pipeline: await pipelines.get(bindings, kernel.code), numbers, x, y, perLane };
     });
-    return new Program(await Promise.all(dispatches), groups);
+    return new Program(await Promise.all(dispatches), groups, measures);
   };
-  const [setup, training, evaluation] = await Promise.all([program(drafts.setup), program(drafts.training), program(drafts.evaluation)]);
-  return { setup, training, evaluation };
+  const [setup, training, evaluation, gradient] = await Promise.all([
+    program(drafts.setup),
+    program(drafts.training),
+    program(drafts.evaluation),
+    program(drafts.gradient, true),
+  ]);
+  return { setup, training, evaluation, gradient };
 }

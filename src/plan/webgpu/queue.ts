@@ -19,7 +19,7 @@ export interface Work {
   readonly steps: number;
 }
 
-/** Results of a submission: loss of lane number z of the work after its micro-step i. */
+/** Results of a submission: loss of lane number z of the work after its micro-step i; where gradients are measured, row i of their norms. */
 export type Losses = (i: number, z: number) => number;
 
 interface Flight {
@@ -78,7 +78,7 @@ export class SubmissionQueue {
     if (!pace) return 1;
     // More lanes take longer, at worst in proportion.
     const milliseconds = pace.milliseconds * Math.max(1, lanes / pace.lanes);
-    return Math.max(1, Math.min(MOST_STEPS, Math.floor(SUBMISSION / milliseconds)));
+    return Math.max(1, Math.min(MOST_STEPS / program.results, Math.floor(SUBMISSION / milliseconds)));
   }
 
   /** Sends work off. There must be room ({@link full}). */
@@ -92,7 +92,7 @@ export class SubmissionQueue {
     const pass = encoder.beginComputePass();
     for (let i = 0; i < steps; i++) program.encode(pass, lanes.length);
     pass.end();
-    const bytes = 4 * (RESULTS.losses + steps * this.#lanes.length);
+    const bytes = 4 * (RESULTS.losses + steps * program.results * this.#lanes.length);
     encoder.copyBufferToBuffer(this.#memory.results, 0, staging, 0, bytes);
     this.#device.queue.submit([encoder.finish()]);
     const mapped = staging.mapAsync(1, 0, bytes); // GPUMapMode.READ
@@ -109,7 +109,7 @@ export class SubmissionQueue {
     const flight = this.#flights[0];
     const { work, ticket, staging, mapped } = flight;
     await this.#watch.answer(mapped, this.backlog);
-    const bytes = 4 * (RESULTS.losses + work.steps * this.#lanes.length);
+    const bytes = 4 * (RESULTS.losses + work.steps * work.program.results * this.#lanes.length);
     const words = new Uint32Array(staging.getMappedRange(0, bytes));
     if (words[RESULTS.ticket] !== ticket || words[RESULTS.steps] !== work.steps)
       throw new Error('The GPU has not done the work it was given.');
@@ -134,7 +134,7 @@ export class SubmissionQueue {
     this.#pace.set(work.program, { lanes: work.lanes.length, milliseconds: smoothed });
   }
 
-  #writeControl({ lanes, first, steps }: Work, ticket: number): void {
+  #writeControl({ program, lanes, first, steps }: Work, ticket: number): void {
     const control = this.#control;
     control[CONTROL.present] = first;
     control[CONTROL.next] = first;
@@ -145,7 +145,7 @@ export class SubmissionQueue {
     for (let z = 0; z < lanes.length; z++) {
       const lane = this.#lanes[lanes[z]];
       control[CONTROL.lanes + CONTROL.perLane * z] = lanes[z];
-      control[CONTROL.lanes + CONTROL.perLane * z + 1] = lane.settings.microBatches;
+      control[CONTROL.lanes + CONTROL.perLane * z + 1] = program.measures ? 1 : lane.settings.microBatches;
       lane.writeSettings(this.#settings, z * SETTINGS.perLane);
       for (let i = 0; i < steps; i++) lane.writeSchedule(this.#settings, schedule + (i * total + z) * SETTINGS.perStep, first + i);
     }

@@ -27,7 +27,11 @@ export const SETTINGS = {
 /** What a lane has in the scratch memory, f32: the sum of losses since its last update, and whether it is frozen. */
 export const SCRATCH = { lossSum: 0, frozen: 1, perLane: 2 } as const;
 
-/** Words before the losses in the results of a submission: which submission it was, and how many micro-steps it has done. */
+/**
+ * Words before the losses in the results of a submission: which submission it was, and how many micro-steps it has done.
+ * Where gradients are measured, two rows of squared norms for each micro-step stand in the place of losses: of its
+ * gradients, and of their sums so far.
+ */
 export const RESULTS = { ticket: 0, steps: 1, losses: 2 } as const;
 
 const THREADS = 64;
@@ -66,9 +70,16 @@ const OPTIMIZER = `@group(0) @binding(0) var<storage, read_write> parameters: ar
 @group(0) @binding(6) var<storage, read_write> scratch: array<f32>;
 fn setting(z: u32, which: u32) -> f32 { return settings[z * ${SETTINGS.perLane}u + which]; }`;
 
-function stepKernel(bindings: 'ends' | 'optimizer', { groups, sizes, declarations, body }: StepParts): StepKernel {
+const MEASURE = `@group(0) @binding(0) var<storage, read> gradients: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> sums: array<vec4f>;
+@group(0) @binding(2) var<storage, read> control: array<u32>;
+@group(0) @binding(3) var<storage, read_write> scratch: array<f32>;`;
+
+const MEMORIES = { ends: ENDS, optimizer: OPTIMIZER, measure: MEASURE } as const;
+
+function stepKernel(bindings: keyof typeof MEMORIES, { groups, sizes, declarations, body }: StepParts): StepKernel {
   const fields = new Map(Object.entries({ groups, ...sizes }).map(([name, value]) => [name, { type: 'u32' as const, value }]));
-  const code = `${bindings === 'ends' ? ENDS : OPTIMIZER}
+  const code = `${MEMORIES[bindings]}
 struct Launch { ${[...fields.keys()].map((name) => `${name}: u32`).join(', ')} }
 @group(1) @binding(0) var<uniform> launch: Launch;
 ${declarations}
@@ -194,6 +205,67 @@ export function adamwKernel(words: number, lanes: number, maskAt: number): StepK
     mean[i] = m;
     square[i] = v;
     parameters[i] = old - learningRate * ((m / restOfMean) / (sqrt(v / restOfSquare) + epsilon) + decay * old);
+  }`,
+  });
+}
+
+/**
+ * The first of two kernels of `gradientNorm`: adds the gradients of the lanes in flight to their sums, and leaves partial
+ * sums of squares of both, side by side.
+ */
+export function measureKernel(words: number, lanes: number): StepKernel {
+  return stepKernel('measure', {
+    groups: squareSums(words),
+    sizes: { words, partials: SCRATCH.perLane * lanes },
+    declarations: `var<workgroup> found: array<vec2f, ${THREADS}>;`,
+    body: `let lane = control[${CONTROL.lanes}u + ${CONTROL.perLane}u * z];
+  let base = lane * launch.words / 4u; let first = group * ${SQUARES / 4}u;
+  var own = vec4f(); var all = vec4f();
+  for (var i = first + li; i < min(first + ${SQUARES / 4}u, launch.words / 4u); i += ${THREADS}u) {
+    let g = gradients[base + i];
+    let s = sums[base + i] + g;
+    sums[base + i] = s;
+    own += g * g;
+    all += s * s;
+  }
+  found[li] = vec2f(dot(own, vec4f(1.0)), dot(all, vec4f(1.0)));
+  workgroupBarrier();
+  if (li == 0u) {
+    var total = vec2f();
+    for (var n = 0u; n < ${THREADS}u; n++) { total += found[n]; }
+    let at = launch.partials + 2u * (z * launch.groups + group);
+    scratch[at] = total.x;
+    scratch[at + 1u] = total.y;
+  }`,
+  });
+}
+
+/** The second: both squared norms to the results. The next micro-batch begins. */
+export function normsKernel(words: number, lanes: number): StepKernel {
+  return stepKernel('ends', {
+    groups: 1,
+    sizes: { lanes, sums: squareSums(words), partials: SCRATCH.perLane * lanes },
+    declarations: `var<workgroup> found: array<vec2f, ${THREADS}>;`,
+    body: `var part = vec2f();
+  for (var n = li; n < launch.sums; n += ${THREADS}u) {
+    let at = launch.partials + 2u * (z * launch.sums + n);
+    part += vec2f(scratch[at], scratch[at + 1u]);
+  }
+  found[li] = part;
+  workgroupBarrier();
+  if (li == 0u) {
+    var total = vec2f();
+    for (var n = 0u; n < ${THREADS}u; n++) { total += found[n]; }
+    let step = control[${CONTROL.present}u];
+    let done = step - control[${CONTROL.first}u];
+    let place = ${RESULTS.losses}u + 2u * done * launch.lanes + z;
+    results[place] = bitcast<u32>(total.x);
+    results[place + launch.lanes] = bitcast<u32>(total.y);
+    if (z == 0u) {
+      results[${RESULTS.ticket}u] = control[${CONTROL.ticket}u];
+      results[${RESULTS.steps}u] = done + 1u;
+      control[${CONTROL.next}u] = step + 1u;
+    }
   }`,
   });
 }

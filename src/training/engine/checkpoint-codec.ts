@@ -1,5 +1,6 @@
 // Checkpoints as bytes: a header in JSON, the arrays, a checksum over all. What was cut short or belongs to another run
 // is told from what is whole.
+import type { GradientNoise } from '../gradient-noise.ts';
 import type { Checkpoint, CheckpointKey, ValidationPoint } from './checkpoint.ts';
 
 /**
@@ -14,7 +15,10 @@ export function encodeCheckpoint({ content }: CheckpointKey, checkpoint: Checkpo
     parameters: state.parameters.length,
     updates: state.updates,
     // JSON has no numbers that are not finite.
-    validation: validation.map(({ step, loss }) => [step, Number.isFinite(loss) ? loss : null]),
+    validation: validation.map(({ step, loss, noise }) => {
+      const kept = Number.isFinite(loss) ? loss : null;
+      return noise === undefined ? [step, kept] : [step, kept, noise];
+    }),
     seconds,
     shared,
   };
@@ -56,7 +60,7 @@ export function decodeCheckpoint({ content }: CheckpointKey, bytes: Uint8Array<A
   return {
     state: { parameters, mean, square, updates: header.updates, pending: undefined },
     losses: take(header.updates),
-    validation: header.validation.map(([step, loss]): ValidationPoint => ({ step, loss: loss ?? NaN })),
+    validation: header.validation.map(([step, loss, noise]): ValidationPoint => ({ step, loss: loss ?? NaN, ...(noise && { noise }) })),
     seconds: header.seconds,
     shared: header.shared,
   };
@@ -68,7 +72,7 @@ interface Header {
   readonly parameters: number;
   /** Updates done, and losses kept. */
   readonly updates: number;
-  readonly validation: readonly (readonly [step: number, loss: number | null])[];
+  readonly validation: readonly (readonly [step: number, loss: number | null, noise?: GradientNoise])[];
   readonly seconds: number;
   readonly shared: number;
 }

@@ -1,12 +1,14 @@
 // What a run needs to go on where it was, on another executor or in another worker, and where it may be kept.
 import type { RunConfig } from '../../config/run.ts';
 import type { LaneState } from '../../plan/executor.ts';
+import type { GradientNoise } from '../gradient-noise.ts';
 import type { Backend, TrainingData } from '../trainer.ts';
 
-/** A held-out loss, nats per token, after `step` optimizer steps. */
+/** What is measured after `step` optimizer steps: the held-out loss, nats per token, and where it is asked for the noise of gradients. */
 export interface ValidationPoint {
   readonly step: number;
   readonly loss: number;
+  readonly noise?: GradientNoise;
 }
 
 /** A run under way, at one moment. */

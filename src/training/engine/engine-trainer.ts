@@ -5,6 +5,7 @@ import { windowCount } from '../../data/order.ts';
 import { initialParameters, modelConfig, parameterSpecs, type ModelConfig } from '../../model/parameters.ts';
 import type { Executor, LaneSettings, Plans, TokenSource } from '../../plan/executor.ts';
 import { breathe } from '../breathe.ts';
+import { smallBatches } from '../gradient-noise.ts';
 import { learningRateAt } from '../schedule.ts';
 import { trunksOf } from '../trunk.ts';
 import type { DeviceReport, LaneEvent, Measurement, Trainer, TrainingControl, TrainingData } from '../trainer.ts';
@@ -27,8 +28,8 @@ export interface EngineParts {
   readonly createExecutor: ExecutorFactory;
   /** Compiles what an executor will need while another is at work; absent where nothing is compiled. */
   readonly compileAhead?: CompileAhead;
-  /** The traced step of a model, for micro-batches of this many sequences. */
-  readonly plansOf: (model: ModelConfig, sequences: number) => Plans;
+  /** The traced step of a model, for micro-batches of this many sequences; with `measured`, also that of gradients over so many. */
+  readonly plansOf: (model: ModelConfig, sequences: number, measured?: number) => Plans;
   /** May take a measurement of the device. */
   readonly microBatches: (model: ModelConfig) => MicroBatchRule | Promise<MicroBatchRule>;
   readonly memory: MemoryRule;
@@ -86,10 +87,11 @@ export class EngineTrainer implements Trainer {
       const batches = runs.map(({ config }) => config.batchSequences);
       const rule = await this.#parts.microBatches(model);
       const tokens = tokensOf(runs[0].config, data);
+      const measured = smallBatches(runs[0].config)?.sequences;
       const groups = microBatchGroups(batches, model.context, rule);
       for (const [index, { sequences, members }] of groups.entries()) {
-        this.#ahead.rest = groups.slice(index + 1).map((group) => () => this.#expected(model, group, rule, tokens));
-        const plans = this.#parts.plansOf(model, sequences);
+        this.#ahead.rest = groups.slice(index + 1).map((group) => () => this.#expected(model, group, rule, tokens, measured));
+        const plans = this.#parts.plansOf(model, sequences, measured);
         const worth = this.#parts.mostLanes(rule.cost, sequences * model.context);
         const microBatches = members.map((index) => runs[index].config.batchSequences / sequences);
         const most = Math.max(1, lanesThatFit(plans, microBatches, tokens, this.#parts.memory));
@@ -115,7 +117,7 @@ export class EngineTrainer implements Trainer {
       // Asked for while others train: what there is to measure has been measured for them.
       const rule = await this.#parts.microBatches(model);
       const [group] = microBatchGroups([config.batchSequences], model.context, rule);
-      return this.#expected(model, group, rule, tokensOf(config, data));
+      return this.#expected(model, group, rule, tokensOf(config, data), smallBatches(config)?.sequences);
     });
   }
 
@@ -197,9 +199,15 @@ export class EngineTrainer implements Trainer {
   }
 
   /** The executor of a group, about: what it compiles depends on little but the model. */
-  #expected(model: ModelConfig, { sequences, members }: MicroBatchGroup, rule: MicroBatchRule, tokens: TokenSource): Expected {
+  #expected(
+    model: ModelConfig,
+    { sequences, members }: MicroBatchGroup,
+    rule: MicroBatchRule,
+    tokens: TokenSource,
+    measured: number | undefined,
+  ): Expected {
     const worth = this.#parts.mostLanes(rule.cost, sequences * model.context);
-    return { plans: this.#parts.plansOf(model, sequences), lanes: Math.max(1, Math.min(worth, members.length)), tokens };
+    return { plans: this.#parts.plansOf(model, sequences, measured), lanes: Math.max(1, Math.min(worth, members.length)), tokens };
   }
 
   #settings(config: RunConfig, data: TrainingData, sequences: number): LaneSettings {

@@ -2,6 +2,7 @@
 import { batchTokens, steps, type RunConfig } from '../../config/run.ts';
 import type { SweepRun } from '../../config/sweep.ts';
 import { epochOf } from '../../data/order.ts';
+import type { GradientNoise } from '../gradient-noise.ts';
 import { LossWatch, outcomeOf, validationSteps } from '../recorder.ts';
 import type { LaneEvent, LaneOutcome } from '../trainer.ts';
 import type { Checkpoint, ValidationPoint } from './checkpoint.ts';
@@ -123,9 +124,9 @@ export class Lane {
     this.#epoch = epoch;
   }
 
-  /** Takes in the held-out loss (nats per token) at {@link nextValidation}. */
-  takeInValidation(loss: number): void {
-    this.#addValidation(this.nextValidation, loss);
+  /** Takes in the held-out loss (nats per token) at {@link nextValidation}, and the noise of gradients if it was measured. */
+  takeInValidation(loss: number, noise?: GradientNoise): void {
+    this.#addValidation({ step: this.nextValidation, loss, ...(noise && { noise }) });
   }
 
   /** Whether all held-out losses that are due up to `step` have been measured. */
@@ -144,10 +145,13 @@ export class Lane {
     this.#validationSteps = [...new Set([...this.#validationSteps, ...steps])].sort((a, b) => a - b);
   }
 
-  #addValidation(step: number, loss: number): void {
-    this.#validation.push({ step, loss });
+  #addValidation(point: ValidationPoint): void {
+    this.#validation.push(point);
+    const { step, loss, noise } = point;
     if (!this.#ownSteps.has(step)) return;
-    this.#emit({ kind: 'validation', id: this.id, step, tokens: step * this.#batch, loss });
+    const at = { id: this.id, step, tokens: step * this.#batch };
+    this.#emit({ kind: 'validation', ...at, loss });
+    if (noise) this.#emit({ kind: 'gradient noise', ...at, ...noise });
   }
 
   /** All steps are done and the held-out loss was measured after the last. */
@@ -210,7 +214,7 @@ export class Lane {
   #tell(losses: Float32Array, validation: readonly ValidationPoint[]): void {
     this.takeIn(0, losses);
     const last = this.#validation.at(-1)?.step ?? 0;
-    for (const { step, loss } of validation) if (step > last) this.#addValidation(step, loss);
+    for (const point of validation) if (point.step > last) this.#addValidation(point);
   }
 
   #tellShared(steps: number): void {

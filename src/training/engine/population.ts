@@ -1,6 +1,7 @@
 // Lanes on one executor, from where they are to their ends: slices of training, held-out losses at their steps,
 // branches, checkpoints, controls.
 import type { Executor } from '../../plan/executor.ts';
+import { gradientNoise, smallBatches, type GradientNoise } from '../gradient-noise.ts';
 import type { TrainingControl } from '../trainer.ts';
 import { whoWaits, type WaitingLane } from './branching.ts';
 import { WrongLosses, type WrongLoss } from './faults.ts';
@@ -193,6 +194,7 @@ class Population {
       const part = due.slice(from, from + this.#pace.evaluatedTogether);
       const start = this.#pace.now();
       const losses = await this.#executor.evaluate(part);
+      const noise = await this.#measureNoise(part);
       this.#share(this.#pace.now() - start, part);
       const wrong = new Map<Lane, WrongLoss>();
       part.forEach((index, i) => {
@@ -200,8 +202,17 @@ class Population {
         if (losses[i] === 0) wrong.set(lane, { step: lane.count, loss: 0 });
       });
       if (wrong.size > 0) throw new WrongLosses(wrong);
-      part.forEach((index, i) => this.#lanes[index].lane.takeInValidation(losses[i]));
+      part.forEach((index, i) => this.#lanes[index].lane.takeInValidation(losses[i], noise[i]));
     }
+  }
+
+  /** The noise of gradients of lanes whose held-out loss is measured; nothing where none is asked for, which is the same for all. */
+  async #measureNoise(indices: readonly number[]): Promise<(GradientNoise | undefined)[]> {
+    const configs = indices.map((index) => this.#lanes[index].lane.config);
+    const batches = smallBatches(configs[0]);
+    if (batches === undefined) return [];
+    const norms = await this.#executor.gradientNorms(indices, batches.count);
+    return norms.map((one, i) => gradientNoise(one, configs[i]));
   }
 
   /** Lets those go that waited for a lane which has come to where they part. */

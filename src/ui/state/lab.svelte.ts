@@ -271,6 +271,7 @@ export class Lab {
         break;
       case 'progress':
       case 'validation':
+      case 'gradient noise':
         break;
       default:
         throw new Error(`no event ${JSON.stringify(event satisfies never)}`);

@@ -80,6 +80,9 @@ function run(launches: readonly Launch[], view: View, ends: Ends): void {
       case 'adamw':
         ends.adamw(launch);
         break;
+      case 'gradientNorm':
+        // Reads gradients and leaves them: its norms are the caller's to take.
+        break;
       case 'finish':
         ends.finish(view(launch.reads.losses));
         break;

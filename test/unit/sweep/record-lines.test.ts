@@ -74,6 +74,23 @@ describe('a record', () => {
     expect(parseRecords(toJsonLines([record]))).toEqual([record]);
   });
 
+  it('carries the noise of gradients where it was measured, and no other', () => {
+    const gradientNoise = [
+      { step: 31, tokens: 496, gradientSquaredNorm: -0.5, gradientVariance: 12 },
+      { step: 62, tokens: 992, gradientSquaredNorm: 0.25, gradientVariance: 16 },
+    ];
+    const plain = recordOf(outcomes[0]);
+    expect(plain).not.toHaveProperty('gradientNoise');
+    const record = { ...plain, gradientNoise };
+    expect(parseRecords(toJsonLines([record, { ...plain, id: 'other' }]))).toEqual([record, { ...plain, id: 'other' }]);
+    const [head, ...lines] = toCsv([record, plain]).trimEnd().split('\n');
+    const cells = (name: string): string[] => lines.map((line) => line.split(',')[head.split(',').indexOf(name)]);
+    expect(cells('gradientSquaredNorm')).toEqual(['0.25', '']);
+    expect(cells('gradientVariance')).toEqual(['16', '']);
+    const wrong = JSON.stringify({ ...record, gradientNoise: [{ step: 1, tokens: 16, gradientSquaredNorm: 'none', gradientVariance: 1 }] });
+    expect(() => parseRecordLine(wrong, 4)).toThrow('Line 4');
+  });
+
   it('is written with the keys of the format first', () => {
     const keys = Object.keys(JSON.parse(recordLine(recordOf(outcomes[0]))) as object);
     expect(keys.slice(0, 14)).toEqual(Object.keys(least));

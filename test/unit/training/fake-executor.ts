@@ -1,6 +1,15 @@
 // An executor in plain memory whose losses follow a known function of the run and of the windows that were read, on a
 // clock of its own; it can be told to lose its device.
-import type { Executor, FootprintOf, LaneLosses, LaneSettings, LaneState, Plans, TokenSource } from '../../../src/plan/executor.ts';
+import type {
+  Executor,
+  FootprintOf,
+  GradientNorms,
+  LaneLosses,
+  LaneSettings,
+  LaneState,
+  Plans,
+  TokenSource,
+} from '../../../src/plan/executor.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { parameterLength, parameterSpecs, type ModelConfig } from '../../../src/model/parameters.ts';
 import { learningRateAt } from '../../../src/training/schedule.ts';
@@ -24,6 +33,8 @@ export interface FakeOptions {
   readonly trouble?: (executor: number, count: number, lane: number) => Trouble | undefined;
   /** Rejects the set-up with this message. */
   readonly refuse?: (lanes: number, executor: number) => string | undefined;
+  /** Squared norms of gradients of a lane after some updates, over so many batches. */
+  readonly norms?: (settings: LaneSettings, updates: number, batches: number) => GradientNorms;
   /** Update (from 0) whose loss is not finite, by learning rate. */
   readonly diverges?: (settings: LaneSettings, update: number) => boolean;
 }
@@ -137,6 +148,16 @@ export class FakeDevice {
         this.evaluations++;
         return Float64Array.from(indices, (index) => 2 + Math.abs(lanes[index].parameters[0]) + tokens.validation.length / 1e9);
       },
+      gradientNorms: async (indices, batches) => {
+        await Promise.resolve();
+        mustLive();
+        if (plans.gradient === undefined) throw new Error('These runs measure no gradients.');
+        return indices.map((index) => {
+          const lane = lanes[index];
+          if (lane.pendingBatches > 0) throw new Error('The lane is in the middle of an update.');
+          return this.options.norms?.(lane.settings, lane.updates, batches) ?? { small: 1, big: 1 };
+        });
+      },
       freeze: (index) => {
         lanes[index].frozen = true;
       },
@@ -207,9 +228,9 @@ export const fakeFootprint: FootprintOf = ({ training: { words } }, microBatches
   return { bytes: buffer * (own + words.activations), largestBuffer: buffer * Math.max(words.parameters, words.activations) };
 };
 
-export function fakePlans(model: ModelConfig, sequences: number): Plans {
+export function fakePlans(model: ModelConfig, sequences: number, measured?: number): Plans {
   const parameters = parameterLength(parameterSpecs(model));
-  const plan = (kind: Plan['kind']): Plan => ({
+  const plan = (kind: Plan['kind'], sequences: number): Plan => ({
     kind,
     sequences,
     context: model.context,
@@ -231,5 +252,6 @@ export function fakePlans(model: ModelConfig, sequences: number): Plans {
     losses: { region: 'activations', offset: 0, size: sequences * model.context },
     perRow: true,
   });
-  return { training: plan('training'), evaluation: plan('evaluation') };
+  const plans = { training: plan('training', sequences), evaluation: plan('evaluation', sequences) };
+  return measured === undefined ? plans : { ...plans, gradient: plan('gradient', measured) };
 }
