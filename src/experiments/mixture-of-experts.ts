@@ -57,7 +57,7 @@ const designs: Readonly<
     shapes: [shape(1, 12, 2)],
     ratio: 16,
     sparsities: [dense, { experts: 8, perToken: 4 }, { experts: 8, perToken: 2 }, { experts: 16, perToken: 2 }],
-    axes: { learningRate: powers([-9, -8, -7, -6, -5, -4]), batchSequences: [1, 3, 8, 24, 80], seed: seeds(3) },
+    axes: { learningRate: powers([-9, -8, -7, -6, -5]), batchSequences: [1, 3, 8, 24, 80], seed: seeds(3) },
   },
   lesson: {
     base: { corpus: 'sotu', context: 64, tokens: 1_638_400 },

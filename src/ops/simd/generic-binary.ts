@@ -29,62 +29,83 @@ export function reach(strides: usize, i0: u32, i1: u32, i2: u32, i3: u32, i4: u3
 
 /** out = operation(a, b) along the layout; out is dense and may be a or b where they are walked as it is. */
 export function binary(operation: u32, a: usize, b: usize, out: usize, layout: usize): void {
+  const rows = length(layout, 4);
   const columns = length(layout, 5);
+  const aRow = load<u32>(layout + FIRST, 16);
+  const bRow = load<u32>(layout + SECOND, 16);
   const aStep = load<u32>(layout + FIRST, 20);
   const bStep = load<u32>(layout + SECOND, 20);
   for (let i0: u32 = 0; i0 < length(layout, 0); i0++)
     for (let i1: u32 = 0; i1 < length(layout, 1); i1++)
       for (let i2: u32 = 0; i2 < length(layout, 2); i2++)
-        for (let i3: u32 = 0; i3 < length(layout, 3); i3++)
-          for (let i4: u32 = 0; i4 < length(layout, 4); i4++) {
-            const aRow = a + reach(layout + FIRST, i0, i1, i2, i3, i4);
-            const bRow = b + reach(layout + SECOND, i0, i1, i2, i3, i4);
-            binaryRow(operation, aRow, aStep, bRow, bStep, out, columns);
-            out += <usize>columns << 2;
-          }
+        for (let i3: u32 = 0; i3 < length(layout, 3); i3++) {
+          const aPlane = a + reach(layout + FIRST, i0, i1, i2, i3, 0);
+          const bPlane = b + reach(layout + SECOND, i0, i1, i2, i3, 0);
+          binaryPlane(operation, aPlane, aRow, aStep, bPlane, bRow, bStep, out, rows, columns);
+          out += (<usize>rows * columns) << 2;
+        }
 }
 
+// The operation is chosen once for all rows of a plane: rows of a few numbers are common (experts, heads), and a choice
+// for each of them takes longer than its arithmetic.
 // prettier-ignore
-function binaryRow(operation: u32, a: usize, aStep: usize, b: usize, bStep: usize, out: usize, size: u32): void {
+function binaryPlane(
+  operation: u32, a: usize, aRow: usize, aStep: usize, b: usize, bRow: usize, bStep: usize, out: usize, rows: u32, columns: u32,
+): void {
   switch (operation) {
-    case 0: { row(0, a, aStep, b, bStep, out, size); break; }
-    case 1: { row(1, a, aStep, b, bStep, out, size); break; }
-    case 2: { row(2, a, aStep, b, bStep, out, size); break; }
-    case 3: { row(3, a, aStep, b, bStep, out, size); break; }
-    case 7: { row(7, a, aStep, b, bStep, out, size); break; }
-    case 8: { row(8, a, aStep, b, bStep, out, size); break; }
-    case 9: { row(9, a, aStep, b, bStep, out, size); break; }
-    case 10: { row(10, a, aStep, b, bStep, out, size); break; }
-    case 11: { row(11, a, aStep, b, bStep, out, size); break; }
-    case 12: { row(12, a, aStep, b, bStep, out, size); break; }
-    case 13: { row(13, a, aStep, b, bStep, out, size); break; }
-    case 14: { row(14, a, aStep, b, bStep, out, size); break; }
-    case 15: { row(15, a, aStep, b, bStep, out, size); break; }
-    case 16: { row(16, a, aStep, b, bStep, out, size); break; }
-    case 17: { row(17, a, aStep, b, bStep, out, size); break; }
-    case 18: { row(18, a, aStep, b, bStep, out, size); break; }
+    case 0: { plane(0, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 1: { plane(1, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 2: { plane(2, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 3: { plane(3, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 7: { plane(7, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 8: { plane(8, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 9: { plane(9, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 10: { plane(10, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 11: { plane(11, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 12: { plane(12, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 13: { plane(13, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 14: { plane(14, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 15: { plane(15, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 16: { plane(16, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 17: { plane(17, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
+    case 18: { plane(18, a, aRow, aStep, b, bRow, bStep, out, rows, columns); break; }
     default: {
-      for (; size; size--) {
-        store<f32>(out, <f32>precise(operation, <f64>load<f32>(a), <f64>load<f32>(b)));
-        a += aStep;
-        b += bStep;
-        out += 4;
+      for (; rows; rows--) {
+        let x = a;
+        let y = b;
+        for (let left = columns; left; left--) {
+          store<f32>(out, <f32>precise(operation, <f64>load<f32>(x), <f64>load<f32>(y)));
+          x += aStep;
+          y += bStep;
+          out += 4;
+        }
+        a += aRow;
+        b += bRow;
       }
     }
   }
 }
 
 // The operation is a constant wherever this is inlined, and the choice in `apply` is made by the compiler.
+// prettier-ignore
 // @ts-ignore: decorator
 @inline
-function row(operation: u32, a: usize, aStep: usize, b: usize, bStep: usize, out: usize, size: u32): void {
-  for (let left: i32 = size; left > 0; left -= 4) {
-    const y = apply(operation, four(a, aStep, left), four(b, bStep, left));
-    if (left >= 4) v128.store(out, y);
-    else storeFirst(out, y, left);
-    a += aStep << 2;
-    b += bStep << 2;
-    out += 16;
+function plane(
+  operation: u32, a: usize, aRow: usize, aStep: usize, b: usize, bRow: usize, bStep: usize, out: usize, rows: u32, columns: u32,
+): void {
+  for (; rows; rows--) {
+    let x = a;
+    let y = b;
+    for (let left: i32 = columns; left > 0; left -= 4) {
+      const z = apply(operation, four(x, aStep, left), four(y, bStep, left));
+      if (left >= 4) v128.store(out, z);
+      else storeFirst(out, z, left);
+      x += aStep << 2;
+      y += bStep << 2;
+      out += min<usize>(16, <usize>left << 2);
+    }
+    a += aRow;
+    b += bRow;
   }
 }
 
