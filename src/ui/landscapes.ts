@@ -46,6 +46,11 @@ function keyWithout(config: RunConfig, left: ReadonlySet<RunField>): string {
   return canonicalJson(Object.fromEntries(runFields.filter((field) => !left.has(field)).map((field) => [field, config[field]])));
 }
 
+/** Whether a landscape has learning rates and batches to compare: more than a curve over one of them. */
+export function hasBothAxes({ learningRates, batches }: LandscapeOfRuns): boolean {
+  return learningRates.length > 1 && batches.length > 1;
+}
+
 /** Key of the landscape that a run belongs to. */
 export function landscapeKeyOf(config: RunConfig): string {
   return keyWithout(config, WITHIN_LANDSCAPE);

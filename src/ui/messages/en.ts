@@ -126,6 +126,8 @@ export const en = {
     adding: (runs: number) => `${runs} runs were added to the queue.`,
     nothingToAdd: 'Nothing can be added on this side: the next value would be out of range.',
     none: 'The grid appears here as soon as the sweep holds more than one learning rate or batch.',
+    all: (landscapes: number) => `Show all ${landscapes}`,
+    tuning: (landscapes: number) => `How the learning rates were tuned: ${landscapes} sizes and lengths`,
     surface: 'surface in 3-D',
     surfaceExplain: 'As a surface; drag to turn it. The mesh is what was measured, the net the fitted bowl.',
     loss: 'loss',

@@ -126,6 +126,8 @@ export const zh: typeof en = {
     adding: (runs) => `已将 ${runs} 次训练加入队列。`,
     nothingToAdd: '这一侧无法再添加：下一个值将超出范围。',
     none: '当扫描包含多个学习率或批量时，网格会显示在这里。',
+    all: (landscapes) => `显示全部 ${landscapes} 幅`,
+    tuning: (landscapes) => `学习率的调节：${landscapes} 组规模与长度`,
     surface: '三维曲面',
     surfaceExplain: '曲面图，可拖动旋转。网格面为测得的损失，网线为拟合的碗。',
     loss: '损失',
