@@ -4,12 +4,12 @@ import type { Axes, SweepConfig } from '../config/sweep.ts';
 import type { RunInput } from '../config/run.ts';
 import type { Estimate } from '../laws/fit.ts';
 import { shortNumber } from '../laws/sentences.ts';
+import { exactShare } from '../laws/share.ts';
 import type { Sentence } from '../messages/sentence.ts';
+import { bowlFigures } from './bowl-figures.ts';
 import type { AnalysisOptions, Experiment, ExperimentSize, Verdict } from './experiment.ts';
-import { same, type TableFigure } from './figure.ts';
 import { powersOfTwo, seeds, shape } from './grid-axes.ts';
 import { analyseLandscapes, type LandscapeAnalysis } from './landscapes.ts';
-import { minimaTable } from './minima-table.ts';
 
 /** Batches are in sequences of the context; small ones, because the best batch of a short run is a few hundred tokens at most. */
 const grids: Readonly<Record<ExperimentSize, { readonly base: RunInput; readonly axes: Axes }>> = {
@@ -82,13 +82,15 @@ function verdict(analysis: LandscapeAnalysis): Verdict {
   const atEdge = bowls.filter((bowl) => bowl.edges.length > 0).length;
   const sizes = new Set(found.map((landscape) => landscape.N)).size;
   const sure = Math.min(...convex.map((bowl) => bowl.convexShare));
+  const share = exactShare(convex.length, fitted.length);
+  const interval = share && `${percent(share.low)} … ${percent(share.high)}`;
   const counted: Sentence = {
     en:
       `${convex.length} of ${fitted.length} fitted landscapes are convex near their minimum` +
-      `${convex.length > 0 && Number.isFinite(sure) ? ` (each in at least ${percent(sure)} of resamples)` : ''}, ${found.length} with a minimum inside their grid.`,
+      `${convex.length > 0 && Number.isFinite(sure) ? ` (each in at least ${percent(sure)} of resamples)` : ''}, a share of ${interval} (95 %), ${found.length} with a minimum inside their grid.`,
     zh:
       `拟合的 ${fitted.length} 个损失曲面中有 ${convex.length} 个在最低点附近为凸` +
-      `${convex.length > 0 && Number.isFinite(sure) ? `（各自至少在 ${percent(sure)} 的重抽样中）` : ''}，其中 ${found.length} 个的最低点在网格内部。`,
+      `${convex.length > 0 && Number.isFinite(sure) ? `（各自至少在 ${percent(sure)} 的重抽样中）` : ''}，占比 ${interval}（95 %），其中 ${found.length} 个的最低点在网格内部。`,
   };
   const say = (status: Verdict['status'], more: Sentence): Verdict => ({
     status,
@@ -128,51 +130,6 @@ function verdict(analysis: LandscapeAnalysis): Verdict {
   return say('shown', end(': it falls.', '：它在下降。'));
 }
 
-/** The two laws through the minima, in their own words. */
-function lawsOf({ vertexLaw, plateauLaw }: LandscapeAnalysis): TableFigure {
-  return {
-    kind: 'table',
-    id: 'laws',
-    title: { en: 'Best learning rate and batch against N and D', zh: '最佳学习率与批大小随 N 与 D 的变化' },
-    caption: { en: 'By two recipes, on the same runs.', zh: '同一批训练，两种方法。' },
-    columns: [
-      { en: 'recipe', zh: '方法' },
-      { en: 'law', zh: '定律' },
-    ],
-    rows: [
-      [{ en: 'through the vertices of the bowls', zh: '穿过各碗的顶点' }, vertexLaw.message],
-      [{ en: "Step Law's: every run of the plateau", zh: 'Step Law 的做法：平台中的所有训练' }, plateauLaw.message],
-    ],
-  };
-}
-
-/** The curvatures behind "convex". */
-function curvatures({ landscapes }: LandscapeAnalysis): TableFigure {
-  return {
-    kind: 'table',
-    id: 'curvatures',
-    title: { en: 'Curvatures of the fitted bowls', zh: '拟合的碗的曲率' },
-    caption: {
-      en: 'Eigenvalues of the Hessian in nats per octave², with 95 % intervals: along the valley and across it. Both are positive where the landscape is convex.',
-      zh: 'Hessian 矩阵的特征值，单位为奈特每平方八度，带 95 % 区间：沿山谷方向与横跨山谷方向。两者均为正即为凸。',
-    },
-    columns: [
-      same('N'),
-      same('D'),
-      { en: 'along the valley', zh: '沿山谷' },
-      { en: 'across the valley', zh: '横跨山谷' },
-      { en: 'convex in % of resamples', zh: '重抽样中为凸的百分比' },
-    ],
-    rows: landscapes.map(({ N, D, bowl: { eigenvalues, convexShare } }) => [
-      N,
-      D,
-      eigenvalues.at(0),
-      eigenvalues.at(1),
-      Number.isFinite(convexShare) ? 100 * convexShare : undefined,
-    ]),
-  };
-}
-
 /** The experiment. */
 export const bowl: Experiment<LandscapeAnalysis> = {
   id: 'bowl',
@@ -206,5 +163,5 @@ export const bowl: Experiment<LandscapeAnalysis> = {
   sizes: { smoke: sweepOf('smoke'), minutes: sweepOf('minutes'), lesson: sweepOf('lesson'), hours: sweepOf('hours') },
   analyse: (records, options?: AnalysisOptions) => analyseLandscapes(records, options),
   verdict,
-  figures: (analysis) => [minimaTable(analysis), curvatures(analysis), lawsOf(analysis)],
+  figures: bowlFigures,
 };

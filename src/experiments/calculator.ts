@@ -6,9 +6,9 @@ import type { Estimate } from '../laws/fit.ts';
 import { publishedSettings, type SettingsRequest } from '../laws/published-settings.ts';
 import { withoutInterval } from '../laws/statistics.ts';
 import { InputError, type Sentence } from '../messages/sentence.ts';
-import { countFlops } from '../model/counts.ts';
+import { countFlops, countParameters } from '../model/counts.ts';
 import { modelConfig } from '../model/parameters.ts';
-import type { AnalysisOptions } from './experiment.ts';
+import { warmupUpdates } from '../sweep/cost.ts';
 import { bestAt, type LandscapeAnalysis } from './landscapes.ts';
 import { settingsRequest } from './which-law.ts';
 
@@ -90,21 +90,24 @@ export function calculate({ config, vocabulary, spend }: CalculatorRequest, fitt
     const own = { lr: lr === undefined ? undefined : withoutInterval(lr), B: B === undefined ? undefined : withoutInterval(B) };
     return settled({ id, label, citation, ...own, notes }, config, D);
   });
-  const here = fitted && fittedSettings(fitted, request, config);
+  const here = fitted && fittedSettings(fitted, countParameters(modelConfig(config, vocabulary))[fitted.options.count], D, config);
   return { request, flops: D * perToken, settings: here ? [here, ...published] : published };
 }
 
-/** The law through the minima of landscapes made here; undefined while there is none. */
-function fittedSettings(analysis: LandscapeAnalysis, request: SettingsRequest, config: RunConfig): CalculatedSettings | undefined {
-  const N = countOf(request, analysis.options.count);
+/**
+ * The law through the minima of landscapes made here; undefined while there is none.
+ * @param N by the count of the analysis
+ * @param D training tokens
+ */
+function fittedSettings(analysis: LandscapeAnalysis, N: number, D: number, config: RunConfig): CalculatedSettings | undefined {
   const found = analysis.landscapes.filter(({ bowl }) => bowl.status === 'converged');
-  if (N === undefined || analysis.vertexLaw.status !== 'converged' || found.length === 0) return undefined;
-  const { lr, B } = bestAt(analysis, N, request.D);
+  if (analysis.vertexLaw.status !== 'converged' || found.length === 0) return undefined;
+  const { lr, B } = bestAt(analysis, N, D);
   if (lr === undefined && B === undefined) return undefined;
   const notes: Sentence[] = [];
   for (const [axis, value, values] of [
     ['N', N, found.map((one) => one.N)],
-    ['D', request.D, found.map((one) => one.D)],
+    ['D', D, found.map((one) => one.D)],
   ] as const) {
     const [least, most] = [Math.min(...values), Math.max(...values)];
     if (value < least / NEAR || value > most * NEAR)
@@ -118,11 +121,7 @@ function fittedSettings(analysis: LandscapeAnalysis, request: SettingsRequest, c
         zh: `这些曲面的 ${axis} 变化太小，无法说明设置如何依赖它。`,
       });
   }
-  return settled({ id: 'fitted', label: { en: 'fitted here', zh: '此处拟合' }, lr, B, notes }, config, request.D);
-}
-
-function countOf({ nonEmbedding, flops }: SettingsRequest, count: Required<AnalysisOptions>['count']): number | undefined {
-  return count === 'nonEmbedding' ? nonEmbedding : count === 'flops' ? flops : undefined;
+  return settled({ id: 'fitted', label: { en: 'fitted here', zh: '此处拟合' }, lr, B, notes }, config, D);
 }
 
 type Asked = Pick<CalculatedSettings, 'id' | 'label' | 'citation' | 'lr' | 'B' | 'notes'>;
@@ -150,8 +149,7 @@ function settled(asked: Asked, config: RunConfig, D: number): CalculatedSettings
     ...asked,
     batchSequences,
     steps,
-    // As the schedule counts them: the fraction of the run, rounded, at most all of it.
-    warmupSteps: Math.min(steps, Math.round(config.warmupFraction * steps)),
+    warmupSteps: warmupUpdates({ ...config, batchSequences }, steps),
     tokens,
     notes,
     run: possible ? runOf(config, { learningRate: lr.value, batchSequences, tokens }) : undefined,

@@ -6,9 +6,10 @@ import { modelConfig } from '../model/parameters.ts';
 import { measuredTokens } from '../training/gradient-noise.ts';
 import { validationSteps } from '../training/recorder.ts';
 import type { Measurement } from '../training/trainer.ts';
+import { warmupUpdates } from '../training/schedule.ts';
 import { sharedUpdates } from '../training/trunk.ts';
 
-export { sharedUpdates };
+export { sharedUpdates, warmupUpdates };
 
 /** Tokens in the vocabulary that a run's data really uses. */
 export type VocabularyOf = (config: RunConfig) => number;

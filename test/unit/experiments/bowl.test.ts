@@ -5,6 +5,7 @@ import { bowl } from '../../../src/experiments/bowl.ts';
 import { experimentSizes } from '../../../src/experiments/experiment.ts';
 import { countParameters } from '../../../src/model/counts.ts';
 import { modelConfig } from '../../../src/model/parameters.ts';
+import { figureTable } from '../../../src/experiments/figure-table.ts';
 import { extensionOf } from '../../../src/experiments/extension.ts';
 import { experimentOf, experiments } from '../../../src/experiments/index.ts';
 import { bestAt } from '../../../src/experiments/landscapes.ts';
@@ -50,6 +51,36 @@ describe('the bowl', () => {
     expect(middle.lr!.high).toBeGreaterThan(truth.lr);
     expect(middle.B!.low).toBeLessThan(truth.B);
     expect(middle.B!.high).toBeGreaterThan(truth.B);
+  });
+
+  it('shows minima of every D side by side, and the share of convex landscapes with its interval', () => {
+    const sweep = plantedSweep({ widths: [8, 16, 32], tokens: [102_400, 409_600], batches: [1, 2, 4, 8, 16, 32] });
+    // At the longer D the smallest size is a saddle: it bends down along the batch.
+    const saddle = ({ N, D }: PlantedSize): PlantedBowl => {
+      const truth = planted(-0.4)({ N, D });
+      return N < 3000 && D > 200_000 ? { ...truth, hessian: [0.03, 0, -0.03] } : truth;
+    };
+    const analysis = analysed(plantedRecords(sweep, saddle, 0.002));
+    const verdict = bowl.verdict(analysis);
+    expect(verdict.sentence.en).toContain('5 of 6 fitted landscapes are convex');
+    // Clopper and Pearson, 5 of 6: 0.3588 to 0.9958.
+    expect(verdict.sentence.en).toContain('a share of 35.9 % … 99.6 % (95 %)');
+    expect(verdict.sentence.zh).toContain('35.9 % … 99.6 %');
+    const [minima, share] = bowl.figures(analysis);
+    if (minima.kind !== 'plot' || share.kind !== 'ladder') throw new Error('other figures');
+    expect(minima.series.map(({ label, points }) => [label.en, points.length])).toEqual([
+      ['D = 102400', 3],
+      ['D = 409600', 3],
+    ]);
+    expect(minima.series[1].points.filter(({ leftOut }) => leftOut !== undefined)).toHaveLength(1);
+    expect(share.rungs.map(({ label }) => label.en)).toEqual([
+      'all landscapes: 5 of 6', 'D = 102400: 3 of 3', 'D = 409600: 2 of 3', 'all landscapes, resampled',
+    ]); // prettier-ignore
+    const [all, , , resampled] = share.rungs;
+    expect(all.estimate!.low).toBeCloseTo(35.88, 1);
+    expect(resampled.estimate!.value).toBeCloseTo(100 * (5 / 6), 0);
+    expect(resampled.estimate!.high - resampled.estimate!.low).toBeLessThan(20);
+    for (const figure of bowl.figures(analysed([]))) expect(figureTable(figure, 'zh').head.length).toBeGreaterThan(0);
   });
 
   it('finds exponents of N and D where both vary', () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseRun } from '../../../src/config/parse.ts';
 import { batchTokens, steps, tokensRead } from '../../../src/config/run.ts';
 import { calculate } from '../../../src/experiments/calculator.ts';
-import { analyseLandscapes } from '../../../src/experiments/landscapes.ts';
+import { analyseLandscapes, bestAt } from '../../../src/experiments/landscapes.ts';
 import { countFlops, countParameters } from '../../../src/model/counts.ts';
 import { modelConfig } from '../../../src/model/parameters.ts';
 import type { PlantedBowl } from '../laws/planted.ts';
@@ -67,6 +67,34 @@ describe('the calculator', () => {
     expect(far.notes[0].en).toContain('D lies outside');
     expect(far.lr!.high / far.lr!.low).toBeGreaterThan(here.lr!.high / here.lr!.low);
     expect(ask({ tokens: 819_200 }, analyseLandscapes([])).settings.map(({ id }) => id)).not.toContain('fitted');
+  });
+
+  it('gives the fitted law whichever count its landscapes are by, and asks it for N by that count', () => {
+    const truth = ({ N, D }: PlantedSize): PlantedBowl => ({
+      lr: 2 ** -6.5 * (N / 6600) ** -0.5,
+      B: 150 * (D / 409_600) ** 0.5,
+      loss: 2,
+      hessian: [0.03, -0.01, 0.02],
+    });
+    const sweep = plantedSweep({ widths: [8, 16, 36], tokens: [102_400, 409_600, 1_638_400], batches: [1, 2, 4, 8, 16, 32] });
+    const records = plantedRecords(sweep, truth, 0.001);
+    const planted = truth({ N: nonEmbedding, D: 819_200 });
+    for (const count of ['nonEmbedding', 'total', 'flops'] as const) {
+      const analysis = analyseLandscapes(records, { resamples: 100, count });
+      const [here] = ask({ tokens: 819_200 }, analysis).settings;
+      expect(here.id, count).toBe('fitted');
+      // Planted over the non-embedding count: by another it is no power law, but near one; a wrong N would be off by far more.
+      expect(Math.abs(Math.log2(here.lr!.value / planted.lr)), count).toBeLessThan(0.2);
+      const bare = bestAt(analysis, countParameters(modelConfig(config, 60))[count], 819_200);
+      expect(here.lr).toEqual(bare.lr);
+    }
+  });
+
+  it('counts the warm-up as the schedule does, in tokens where a run has it in tokens', () => {
+    const own = parseRun({ ...config, warmupTokens: 64_000, schedule: 'constant and cooldown' });
+    for (const { warmupSteps, batchSequences, steps: count } of calculate({ config: own, vocabulary: 60, spend: { tokens: 819_200 } })
+      .settings)
+      expect(warmupSteps).toBe(Math.min(count, Math.max(1, Math.round(64_000 / (32 * batchSequences)))));
   });
 
   it('refuses what is no amount, and marks what no run can have', () => {
