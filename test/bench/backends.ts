@@ -1,7 +1,7 @@
 // The engine's executors by the name of their backend.
 import { createWasmExecutor } from '../../src/plan/wasm/executor.ts';
 import { createWebGpuExecutor } from '../../src/plan/webgpu/executor.ts';
-import { Autotune, tileVariants } from '../../src/plan/webgpu/autotune.ts';
+import { Autotune, variantsOn } from '../../src/plan/webgpu/autotune.ts';
 import { openDevice } from '../../src/plan/webgpu/device.ts';
 import { isEmulated, requestAdapter } from '../../src/training/devices.ts';
 import type { ExecutorFactory } from './engine.ts';
@@ -33,6 +33,6 @@ export function gpuOfBench(): Promise<{ readonly device: GPUDevice; readonly tun
     if (!adapter) throw new Error('WebGPU finds no GPU here.');
     const emulated = isEmulated(adapter.info);
     const device = await openDevice(adapter);
-    return { device, tune: Autotune.of(device, tileVariants(emulated)) };
+    return { device, tune: Autotune.of(device, variantsOn(emulated)) };
   })());
 }

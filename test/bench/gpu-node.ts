@@ -34,7 +34,7 @@ async function throughput(shape: BenchShape, lanes: number, create: ExecutorFact
 /** How many shape classes took each variant of the tiled products. */
 function chosenRows({ tune }: Awaited<ReturnType<typeof gpuOfBench>>): BenchRow[] {
   const classes = new Map<string, string[]>();
-  for (const [key, tile] of tune.chosen) {
+  for (const [key, { tile }] of tune.chosen) {
     const variant = Object.values(tile).join(' ');
     classes.set(variant, [...(classes.get(variant) ?? []), key]);
   }

@@ -4,7 +4,7 @@ import { expect, it, vi } from 'vitest';
 import { initialParameters, parameterSpecs, type ModelConfig } from '../../src/model/parameters.ts';
 import type { LaneSettings } from '../../src/plan/executor.ts';
 import { modelPlans } from '../../src/plan/model-plans.ts';
-import { Autotune, shapeClass, tileVariants } from '../../src/plan/webgpu/autotune.ts';
+import { Autotune, shapeClass, variantsOn } from '../../src/plan/webgpu/autotune.ts';
 import { createWebGpuExecutor } from '../../src/plan/webgpu/executor.ts';
 import { requestLabDevice } from '../../src/plan/webgpu/device.ts';
 
@@ -36,7 +36,7 @@ async function losses(device: GPUDevice, choices?: Awaited<ReturnType<Autotune['
 
 it('measures each shape class once, and what it chooses leaves the losses as they are', async () => {
   const device = await requestLabDevice();
-  const variants = tileVariants(true);
+  const variants = variantsOn(true);
   const tune = Autotune.of(device, variants);
   let choices = await tune.choices(plans, lanes.length);
   const products = [...plans.training.launches, ...plans.evaluation.launches].flatMap((launch) =>
@@ -47,7 +47,7 @@ it('measures each shape class once, and what it chooses leaves the losses as the
   // A busy machine may take more than one call for all of them.
   while (tune.chosen.size < classes.size) choices = await tune.choices(plans, lanes.length);
   expect(new Set(tune.chosen.keys())).toEqual(classes);
-  for (const launch of products) expect(variants).toContain(choices(launch).tile);
+  for (const launch of products) expect(variants).toContain(choices(launch));
 
   const submit = vi.spyOn(device.queue, 'submit');
   await Autotune.of(device, variants).choices(plans, lanes.length);
@@ -56,8 +56,8 @@ it('measures each shape class once, and what it chooses leaves the losses as the
 
   const usual = await losses(device);
   expect(usual).toHaveLength(36);
-  for (const tile of variants) {
-    const found = await losses(device, () => ({ tile }));
+  for (const variant of variants) {
+    const found = await losses(device, () => variant);
     expect(Math.max(...found.map((loss, i) => Math.abs(loss / usual[i] - 1)))).toBeLessThan(1e-6);
   }
   device.destroy();

@@ -2,7 +2,16 @@
 import { expect, it } from 'vitest';
 import { expectParity, interpret, runKernel } from './one-launch.ts';
 
-it.each([5, 8, 24, 33, 48, 130])('norm and its gradient, width %i', async (width) => {
+it.each([
+  [5, false],
+  [8, false],
+  [24, false],
+  [33, false],
+  [33, true],
+  [48, false],
+  [130, false],
+  [130, true],
+])('norm and its gradient, width %i, rows alone: %s', async (width, alone) => {
   for (const rows of [1, 70]) {
     await expectParity(
       ({ floats }) => ({
@@ -12,26 +21,35 @@ it.each([5, 8, 24, 33, 48, 130])('norm and its gradient, width %i', async (width
         rows,
         width,
       }),
-      { shift: rows === 1 ? 0 : 1 },
+      { shift: rows === 1 ? 0 : 1, alone },
     );
     for (const residual of ['none', 'apart', 'in place'])
-      await expectParity(({ floats }) => {
-        const x = floats(rows * width, 3, 1);
-        const statistics = new Float32Array(2 * rows);
-        for (let r = 0; r < rows; r++) {
-          const row = x.subarray(r * width, (r + 1) * width);
-          const mean = row.reduce((a, b) => a + b, 0) / width;
-          statistics.set([mean, 1 / Math.sqrt(row.reduce((a, b) => a + (b - mean) ** 2, 0) / width + 1e-5)], 2 * r);
-        }
-        const stream = floats(rows * width);
-        return {
-          kind: 'normGradient',
-          reads: { dOut: floats(rows * width), x, statistics, gain: floats(width, 1, 1), ...(residual !== 'none' && { residual: stream }) },
-          writes: { dx: residual === 'in place' ? stream : rows * width, dGain: width, dBias: width },
-          rows,
-          width,
-        };
-      });
+      await expectParity(
+        ({ floats }) => {
+          const x = floats(rows * width, 3, 1);
+          const statistics = new Float32Array(2 * rows);
+          for (let r = 0; r < rows; r++) {
+            const row = x.subarray(r * width, (r + 1) * width);
+            const mean = row.reduce((a, b) => a + b, 0) / width;
+            statistics.set([mean, 1 / Math.sqrt(row.reduce((a, b) => a + (b - mean) ** 2, 0) / width + 1e-5)], 2 * r);
+          }
+          const stream = floats(rows * width);
+          return {
+            kind: 'normGradient',
+            reads: {
+              dOut: floats(rows * width),
+              x,
+              statistics,
+              gain: floats(width, 1, 1),
+              ...(residual !== 'none' && { residual: stream }),
+            },
+            writes: { dx: residual === 'in place' ? stream : rows * width, dGain: width, dBias: width },
+            rows,
+            width,
+          };
+        },
+        { alone },
+      );
   }
 });
 
@@ -48,26 +66,41 @@ it.each(attentions)('attention and its gradient: $sequences × $context tokens, 
   const rows = sequences * context;
   const width = heads * headWidth;
   const writes = { out: rows * width, logSumExp: sequences * heads * context };
-  await expectParity(({ floats }) => ({ kind: 'attention', reads: { qkv: floats(rows * 3 * width, 2) }, writes, ...shape }));
-  await expectParity(({ floats }) => {
-    const qkv = floats(rows * 3 * width, 2);
-    const { out, logSumExp } = interpret({ kind: 'attention', reads: { qkv }, writes, ...shape });
-    const reads = { dOut: floats(rows * width), qkv, out, logSumExp };
-    return { kind: 'attentionGradient', reads, writes: { dQkv: qkv.length }, ...shape };
-  });
+  for (const alone of [false, true]) {
+    await expectParity(({ floats }) => ({ kind: 'attention', reads: { qkv: floats(rows * 3 * width, 2) }, writes, ...shape }), { alone });
+    await expectParity(
+      ({ floats }) => {
+        const qkv = floats(rows * 3 * width, 2);
+        const { out, logSumExp } = interpret({ kind: 'attention', reads: { qkv }, writes, ...shape });
+        const reads = { dOut: floats(rows * width), qkv, out, logSumExp };
+        return { kind: 'attentionGradient', reads, writes: { dQkv: qkv.length }, ...shape };
+      },
+      { alone },
+    );
+  }
 });
 
-it.each([1, 5, 56, 67, 512])('crossEntropy, vocabulary %i', async (vocabulary) => {
+it.each([
+  [1, false],
+  [5, false],
+  [56, false],
+  [67, false],
+  [67, true],
+  [512, false],
+])('crossEntropy, vocabulary %i, rows alone: %s', async (vocabulary, alone) => {
   for (const [rows, scale] of [
     [1, 1],
     [70, 10],
   ])
     for (const gradient of ['none', 'apart', 'in place'])
-      await expectParity(({ floats, indices }) => {
-        const logits = floats(rows * vocabulary, scale, -5);
-        const writes = { losses: rows, ...(gradient !== 'none' && { dLogits: gradient === 'apart' ? logits.length : logits }) };
-        return { kind: 'crossEntropy', reads: { logits, targets: indices(rows, vocabulary) }, writes, rows, vocabulary };
-      });
+      await expectParity(
+        ({ floats, indices }) => {
+          const logits = floats(rows * vocabulary, scale, -5);
+          const writes = { losses: rows, ...(gradient !== 'none' && { dLogits: gradient === 'apart' ? logits.length : logits }) };
+          return { kind: 'crossEntropy', reads: { logits, targets: indices(rows, vocabulary) }, writes, rows, vocabulary };
+        },
+        { alone },
+      );
 });
 
 it('crossEntropy of a certain answer, and of logits that are not numbers', async () => {
@@ -118,7 +151,7 @@ it.each([3, 8, 24, 33, 300])('embedding and its gradient, width %i', async (widt
           writes: { dTable: vocabulary * width, ...(positions && { dPositions: context * width }) },
           ...shape,
         }),
-        { shift: positions ? 1 : 0, additions: positions ? 1 : 0 },
+        { shift: positions ? 1 : 0, additions: positions ? 1 : 0, alone: sequences === 3 && positions },
       );
     }
   }

@@ -1,4 +1,4 @@
-// WGSL of causal attention and of its gradient. An invocation has a query or two (or keys) of one head and goes through
+// WGSL of causal attention and of its gradient. An invocation has a query or a few (or keys) of one head and goes through
 // the keys (or queries) with running sums, so that no matrix of scores is kept (Dao et al., "FlashAttention", 2022).
 import { kernel, type Kernel, type Place, type Strides } from '../wgsl/kernel.ts';
 import { rowAccess, type RowAccess } from '../wgsl/rows.ts';
@@ -30,12 +30,14 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, i) 
 
 /** Heads up to this width leave room in the registers for two queries, which then share what is read of the keys. */
 const TWO_FIT = 32;
+/** And up to this one for four, which is better where invocations do not run side by side. */
+const FOUR_FIT = 16;
 
 /** What both passes have in common. */
-function common({ sequences, context, heads, headWidth }: AttentionSizes) {
+function common({ sequences, context, heads, headWidth }: AttentionSizes, alone: boolean) {
   const vectors = headWidth % 4 === 0;
   const quarters = range(Math.ceil(headWidth / 4));
-  const own = range(headWidth <= TWO_FIT ? 2 : 1);
+  const own = range(alone && headWidth <= FOUR_FIT ? 4 : headWidth <= TWO_FIT ? 2 : 1);
   let threads = 16;
   while (threads < 64 && threads * own.length < context) threads *= 2;
   const blocks = Math.ceil(context / (threads * own.length));
@@ -71,8 +73,8 @@ const dot = (quarters: readonly number[], a: (n: number) => string, b: (n: numbe
   quarters.map((n) => `dot(${a(n)}, ${b(n)})`).join(' + ');
 
 /** out and logSumExp. */
-export function attentionKernel(parts: AttentionParts, strides: Strides): Kernel {
-  const { vectors, quarters, own, threads, blocks, pairs, numbers, access, place } = common(parts);
+export function attentionKernel(parts: AttentionParts, strides: Strides, alone: boolean): Kernel {
+  const { vectors, quarters, own, threads, blocks, pairs, numbers, access, place } = common(parts, alone);
   const at = third(access);
   const scores = range(BLOCK);
   const names = ['x', 'y', 'z', 'w'];
@@ -138,10 +140,10 @@ setLogSumExp1(logSumExpAt + pair * launch.context + at${p}, highest${p} + log(to
 
 /**
  * dQkv: some workgroups have queries, the others keys and values. The latter compute D of a block of queries together
- * before each goes through the block.
+ * before each goes through the block; or each for itself, when `alone`.
  */
-export function attentionGradientKernel(parts: AttentionGradientParts, strides: Strides): Kernel {
-  const { vectors, quarters, own, threads, blocks, pairs, numbers, access, place } = common(parts);
+export function attentionGradientKernel(parts: AttentionGradientParts, strides: Strides, alone: boolean): Kernel {
+  const { vectors, quarters, own, threads, blocks, pairs, numbers, access, place } = common(parts, alone);
   const at = third(access);
   const row = (name: string, n: number, t: string): string =>
     access.load(name, `${name}At + (firstRow + ${t}) * launch.width + head * launch.headWidth + ${4 * n}u`, `${4 * n}u`);
@@ -182,23 +184,12 @@ ${quarters.map((n) => `sum${p}_${n} += e${p} * k${n};`).join(' ')}`,
 }
 ${each((p) => `if (i0 + ${p}u < launch.context) { ${quarters.map((n) => store(n, 0, `at${p}`, `sum${p}_${n}`)).join('\n')} }`)}
 } }`;
-  const keys = `{
-let block = (group - launch.ofQueries) % launch.blocks;
-${place('block', '(group - launch.ofQueries) / launch.blocks')}
-${each((p) => quarters.map((n) => `let k${p}_${n} = ${at(n, 1, `at${p}`)} * launch.scale; let v${p}_${n} = ${at(n, 2, `at${p}`)}; var sumK${p}_${n} = vec4f(); var sumV${p}_${n} = vec4f();`).join('\n'))}
-for (var begin = block * ${threads * own.length}u; begin < launch.context; begin += ${threads}u) {
-workgroupBarrier();
-let query = min(begin + li, launch.context - 1u);
-blockD[li] = ${dot(
-    quarters,
-    (n) => row('dOut', n, 'query'),
-    (n) => row('out', n, 'query'),
-  )};
-blockTotal[li] = ${logSumExp('query')};
-workgroupBarrier();
-for (var t = max(begin, i0); t < min(begin + ${threads}u, launch.context); t++) {
-${quarters.map((n) => `let q${n} = ${at(n, 0, 't')}; let g${n} = ${row('dOut', n, 't')};`).join('\n')}
-let d = blockD[t - begin]; let total = blockTotal[t - begin];
+  // What a query adds to the keys and values at hand; `d` and `total` are its D and its logSumExp.
+  const query = (
+    d: string,
+    total: string,
+  ): string => `${quarters.map((n) => `let q${n} = ${at(n, 0, 't')}; let g${n} = ${row('dOut', n, 't')};`).join('\n')}
+let d = ${d}; let total = ${total};
 ${each(
   (p) => `let p${p} = select(0.0, exp(${dot(
     quarters,
@@ -211,8 +202,33 @@ let e${p} = p${p} * (${dot(
     (n) => `v${p}_${n}`,
   )} - d) * launch.scale;
 ${quarters.map((n) => `sumK${p}_${n} += e${p} * q${n}; sumV${p}_${n} += p${p} * g${n};`).join('\n')}`,
-)}
-} }
+)}`;
+  const eachBlock = `for (var begin = block * ${threads * own.length}u; begin < launch.context; begin += ${threads}u) {
+workgroupBarrier();
+let query = min(begin + li, launch.context - 1u);
+blockD[li] = ${dot(
+    quarters,
+    (n) => row('dOut', n, 'query'),
+    (n) => row('out', n, 'query'),
+  )};
+blockTotal[li] = ${logSumExp('query')};
+workgroupBarrier();
+for (var t = max(begin, i0); t < min(begin + ${threads}u, launch.context); t++) {
+${query('blockD[t - begin]', 'blockTotal[t - begin]')}
+} }`;
+  const ownD = dot(
+    quarters,
+    (n) => `g${n}`,
+    (n) => row('out', n, 't'),
+  );
+  const eachQuery = `for (var t = i0; t < launch.context; t++) {
+${query(ownD, logSumExp('t'))}
+}`;
+  const keys = `{
+let block = (group - launch.ofQueries) % launch.blocks;
+${place('block', '(group - launch.ofQueries) / launch.blocks')}
+${each((p) => quarters.map((n) => `let k${p}_${n} = ${at(n, 1, `at${p}`)} * launch.scale; let v${p}_${n} = ${at(n, 2, `at${p}`)}; var sumK${p}_${n} = vec4f(); var sumV${p}_${n} = vec4f();`).join('\n'))}
+${alone ? eachQuery : eachBlock}
 ${each((p) => `if (i0 + ${p}u < launch.context) {\n${quarters.map((n) => `${store(n, 1, `at${p}`, `sumK${p}_${n}`)} ${store(n, 2, `at${p}`, `sumV${p}_${n}`)}`).join('\n')}\n}`)}
 }`;
   return kernel(
@@ -224,7 +240,7 @@ ${each((p) => `if (i0 + ${p}u < launch.context) {\n${quarters.map((n) => `${stor
       groups: 2 * blocks * pairs,
       ...numbers,
       sizes: { ...numbers.sizes, ofQueries },
-      declarations: `var<workgroup> blockD: array<f32, ${threads}>; var<workgroup> blockTotal: array<f32, ${threads}>;`,
+      declarations: alone ? '' : `var<workgroup> blockD: array<f32, ${threads}>; var<workgroup> blockTotal: array<f32, ${threads}>;`,
       body: `if (group < launch.ofQueries) ${queries} else ${keys}`,
     },
     strides,

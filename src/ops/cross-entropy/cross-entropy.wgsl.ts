@@ -15,11 +15,11 @@ const EACH = 32;
 /** Below every logit that a finite loss can have. */
 const LOWEST = 'vec4f(-3.0e38)';
 
-/** A few invocations share a row. */
-export function crossEntropyKernel({ reads, writes, rows, vocabulary }: CrossEntropyParts, strides: Strides): Kernel {
+/** A few invocations share a row, unless each is to have rows `alone`. */
+export function crossEntropyKernel({ reads, writes, rows, vocabulary }: CrossEntropyParts, strides: Strides, alone: boolean): Kernel {
   const vectors = vocabulary % 4 === 0;
   const { load, store, keep } = rowAccess(vectors, 'launch.vocabulary');
-  const share = sharers(vocabulary, EACH);
+  const share = sharers(vocabulary, EACH, alone);
   const [largest, sums] = [rowReduction('rowLargest', share), rowReduction('rowSums', share)];
   const columns = (body: string): string =>
     `if (live) { for (var c = 4u * (li % ${share}u); c < launch.vocabulary; c += ${4 * share}u) { ${body} } }`;

@@ -74,14 +74,14 @@ export interface LinearGradientParts extends LinearSizes {
 }
 
 /** dx, dWeight and dBias, by workgroups of three sorts. */
-export function linearGradientKernel(parts: LinearGradientParts, tile: Tile, strides: Strides): Kernel {
+export function linearGradientKernel(parts: LinearGradientParts, tile: Tile, strides: Strides, alone: boolean): Kernel {
   const { reads, writes, rows, inputs, outputs, transposed } = parts;
   const vectors = wholeVectors(parts);
   const threads = threadsOf(tile);
   const [weightRows, weightColumns] = transposed ? [outputs, inputs] : [inputs, outputs];
   const ofX = groupsOf(tile, rows, inputs);
   const ofWeight = groupsOf(tile, weightRows, weightColumns);
-  const ofBias = writes.dBias ? columnSumGroups(outputs) : 0;
+  const ofBias = writes.dBias ? columnSumGroups(outputs, threads, alone) : 0;
   const set = (name: string, index: string, left: string): string =>
     vectors ? `set${name}4(${index}, u);` : `set${name}Tail(${index}, u, ${left});`;
   const dx = productBody({
@@ -120,6 +120,8 @@ ${set('Dx', 'dxAt + i', `launch.inputs - ${column}`)}`,
   });
   const dBias = columnSums({
     group: 'group - launch.ofX - launch.ofWeight',
+    threads,
+    alone,
     rows: 'launch.rows',
     columns: 'launch.outputs',
     sums: 1,
@@ -138,7 +140,7 @@ ${set('Dx', 'dxAt + i', `launch.inputs - ${column}`)}`,
       threads,
       groups: ofX + ofWeight + ofBias,
       sizes: { rows, inputs, outputs, ofX, ofWeight },
-      declarations: `${sharedOf(tile)}\n${writes.dBias ? columnSumMemory(1) : ''}\n${reads.preactivation ? GELU_FUNCTIONS : ''}`,
+      declarations: `${sharedOf(tile)}\n${writes.dBias ? columnSumMemory(1, alone) : ''}\n${reads.preactivation ? GELU_FUNCTIONS : ''}`,
       body: `if (group < launch.ofX) ${dx}
 else ${writes.dBias ? `if (group < launch.ofX + launch.ofWeight) ${dWeight} else ${dBias}` : dWeight}`,
     },

@@ -20,11 +20,11 @@ const shared = (share: number) => ({
   columns: (body: string): string => `if (live) { for (var c = 4u * (li % ${share}u); c < launch.width; c += ${4 * share}u) { ${body} } }`,
 });
 
-/** Out and statistics; a few invocations share a row. */
-export function normKernel({ reads, writes, rows, width }: NormParts, strides: Strides): Kernel {
+/** Out and statistics; a few invocations share a row, unless each is to have rows `alone`. */
+export function normKernel({ reads, writes, rows, width }: NormParts, strides: Strides, alone: boolean): Kernel {
   const vectors = width % 4 === 0;
   const { load, store, keep } = rowAccess(vectors, 'launch.width');
-  const share = sharers(width, EACH);
+  const share = sharers(width, EACH, alone);
   const { row, columns } = shared(share);
   const [sums, squares] = [rowReduction('rowSums', share), rowReduction('rowSquares', share)];
   const x = load('x', 'xAt + begin + c', 'c');
@@ -69,10 +69,10 @@ export interface NormGradientParts {
 }
 
 /** dx by some workgroups, dGain and dBias by the others. */
-export function normGradientKernel({ reads, writes, rows, width }: NormGradientParts, strides: Strides): Kernel {
+export function normGradientKernel({ reads, writes, rows, width }: NormGradientParts, strides: Strides, alone: boolean): Kernel {
   const vectors = width % 4 === 0;
   const { load, store } = rowAccess(vectors, 'launch.width');
-  const share = sharers(width, EACH);
+  const share = sharers(width, EACH, alone);
   const { row, columns } = shared(share);
   const means = rowReduction('rowMeans', share, 'vec2f');
   const ofRows = rowGroups(rows, share);
@@ -92,6 +92,8 @@ ${store('dx', 'dxAt + begin + c', 'c', 'v')}`)}
 }`;
   const gradients = columnSums({
     group: 'group - launch.ofRows',
+    threads: ROW_THREADS,
+    alone,
     rows: 'launch.rows',
     columns: 'launch.width',
     sums: 2,
@@ -107,9 +109,9 @@ let mean = ${statistics('2u * row')}; let inverse = ${statistics('2u * row + 1u'
       writes: { ...writes },
       vectors,
       threads: ROW_THREADS,
-      groups: ofRows + columnSumGroups(width),
+      groups: ofRows + columnSumGroups(width, ROW_THREADS, alone),
       sizes: { rows, width, ofRows },
-      declarations: `${means.memory}\n${columnSumMemory(2)}`,
+      declarations: `${means.memory}\n${columnSumMemory(2, alone)}`,
       body: `if (group < launch.ofRows) ${dx} else ${gradients}`,
     },
     strides,

@@ -32,10 +32,12 @@ export function rowAccess(vectors: boolean, width: string): RowAccess {
 
 /**
  * Invocations that share a row of `width` words, each of which should have `each` of them at least: a power of two up to
- * 16. The order in which a row is added up follows from it, so it depends on the width alone.
+ * 16, or one where rows are not to be shared. The order in which a row is added up follows from it: on one device it
+ * depends on the width alone.
  */
-export function sharers(width: number, each: number): number {
+export function sharers(width: number, each: number, alone: boolean): number {
   let count = 1;
+  if (alone) return count;
   while (count < 16 && width >= 2 * each * count) count *= 2;
   return count;
 }

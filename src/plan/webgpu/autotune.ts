@@ -12,19 +12,26 @@ import { Pipelines } from './pipelines.ts';
 /** What does well everywhere; taken where nothing was measured. */
 export const USUAL_TILE: Tile = { kind: 'direct', rows: 4, columns: 4, threads: 64 };
 
-/** Variants in registers alone: the ones for small products, and for CPUs in disguise, which have no memory that is nearer than any other. */
-const IN_REGISTERS: readonly Tile[] = [USUAL_TILE, { kind: 'direct', rows: 8, columns: 8, threads: 64 }];
+/** Variants for CPUs in disguise, which have no memory that is nearer than any other, and few threads for workgroups to be spread over. */
+const FOR_PROCESSORS: readonly Choices[] = [USUAL_TILE, { kind: 'direct', rows: 16, columns: 8, threads: 32 } as const].map((tile) => ({
+  tile,
+  alone: true,
+}));
 
-/** Variants whose workgroups share blocks of both factors, beside those in registers. */
-const SHARED: readonly Tile[] = [
-  { kind: 'staged', rows: 4, columns: 4, down: 8, across: 8, depth: 16 },
-  { kind: 'staged', rows: 4, columns: 4, down: 16, across: 16, depth: 16 },
-  { kind: 'staged', rows: 8, columns: 8, down: 8, across: 8, depth: 8 },
-];
+/** Variants in registers alone, for small products; then those whose workgroups share blocks of both factors. */
+const FOR_GPUS: readonly Choices[] = (
+  [
+    USUAL_TILE,
+    { kind: 'direct', rows: 8, columns: 8, threads: 64 },
+    { kind: 'staged', rows: 4, columns: 4, down: 8, across: 8, depth: 16 },
+    { kind: 'staged', rows: 4, columns: 4, down: 16, across: 16, depth: 16 },
+    { kind: 'staged', rows: 8, columns: 8, down: 8, across: 8, depth: 8 },
+  ] as const
+).map((tile) => ({ tile }));
 
-/** The variants worth trying. `emulated`: the adapter is a CPU. */
-export function tileVariants(emulated: boolean): readonly Tile[] {
-  return emulated ? IN_REGISTERS : [...IN_REGISTERS, ...SHARED];
+/** The variants worth trying, the usual one first. `emulated`: the adapter is a CPU. */
+export function variantsOn(emulated: boolean): readonly Choices[] {
+  return emulated ? FOR_PROCESSORS : FOR_GPUS;
 }
 
 /** Milliseconds that one variant's turn takes, about; there are a few turns. */
@@ -81,30 +88,30 @@ export function fastest<T>(timed: readonly { readonly variant: T; readonly time:
 export class Autotune {
   static readonly #known = new WeakMap<GPUDevice, Autotune>();
   readonly #device: GPUDevice;
-  readonly #variants: readonly Tile[];
-  readonly #chosen = new Map<string, Tile>();
+  readonly #variants: readonly Choices[];
+  readonly #chosen = new Map<string, Choices>();
 
   /** @param variants the usual one first */
-  private constructor(device: GPUDevice, variants: readonly Tile[]) {
+  private constructor(device: GPUDevice, variants: readonly Choices[]) {
     this.#device = device;
     this.#variants = variants;
   }
 
   /** What was chosen so far, by shape class. */
-  get chosen(): ReadonlyMap<string, Tile> {
+  get chosen(): ReadonlyMap<string, Choices> {
     return this.#chosen;
   }
 
   /** The one of a device: the same object at every call. */
-  static of(device: GPUDevice, variants: readonly Tile[]): Autotune {
+  static of(device: GPUDevice, variants: readonly Choices[]): Autotune {
     let known = Autotune.#known.get(device);
     if (!known) Autotune.#known.set(device, (known = new Autotune(device, variants)));
     return known;
   }
 
   /** The variants among which {@link choices} would find the fastest: one, where that is known. */
-  candidates(launch: Launch, lanes: number): readonly Tile[] {
-    if (!isProduct(launch)) return [USUAL_TILE];
+  candidates(launch: Launch, lanes: number): readonly Choices[] {
+    if (!isProduct(launch)) return [this.#variants[0]];
     const chosen = this.#chosen.get(shapeClass(launch, lanes));
     return chosen ? [chosen] : this.#variants;
   }
@@ -119,19 +126,19 @@ export class Autotune {
       if (performance.now() > end) break;
       this.#chosen.set(key, await this.#measure(launch, lanes));
     }
-    return (launch) => ({ tile: (isProduct(launch) && this.#chosen.get(shapeClass(launch, lanes))) || USUAL_TILE });
+    return (launch) => (isProduct(launch) && this.#chosen.get(shapeClass(launch, lanes))) || this.#variants[0];
   }
 
   /** The fastest variant of one launch. */
-  async #measure(launch: Product, lanes: number): Promise<Tile> {
+  async #measure(launch: Product, lanes: number): Promise<Choices> {
     const { packed, words } = pack(launch);
     const perLane = 4 * [...words.values()].reduce((sum, length) => sum + length, 0);
-    if (perLane > ROOM) return USUAL_TILE;
+    if (perLane > ROOM) return this.#variants[0];
     const bench = new Bench(this.#device, words, Math.min(lanes, Math.floor(ROOM / perLane)));
     try {
-      const ready = await Promise.all(this.#variants.map((tile) => bench.prepare(packed, tile)));
+      const ready = await Promise.all(this.#variants.map((variant) => bench.prepare(packed, variant)));
       const variants = ready.flatMap((one, i) => (one ? [{ variant: this.#variants[i], one, time: Infinity, repeats: 1 }] : []));
-      if (variants[0]?.variant !== this.#variants[0]) return USUAL_TILE;
+      if (variants[0]?.variant !== this.#variants[0]) return this.#variants[0];
       await bench.time(variants[0].one, 1, 1);
       const alone = await bench.time(variants[0].one, 1, 1);
       const together = alone > FULL ? 1 : bench.lanes;
@@ -205,10 +212,10 @@ class Bench {
     this.#model = Pipelines.of(device).bind('model', [...own, controlBuffer]);
   }
 
-  /** The launch cut up by `tile`; undefined where the device does not compile it. */
-  async prepare(launch: Product, tile: Tile): Promise<Ready | undefined> {
+  /** The launch done in one way; undefined where the device does not compile it. */
+  async prepare(launch: Product, choices: Choices): Promise<Ready | undefined> {
     const strides = { parameters: this.#words.get('parameters')!, activations: this.#words.get('activations')! };
-    const kernel: Kernel = lower(launch, strides, { tile })[0];
+    const kernel: Kernel = lower(launch, strides, choices)[0];
     const pipelines = Pipelines.of(this.#device);
     try {
       const pipeline = await pipelines.get('model', kernel.code);

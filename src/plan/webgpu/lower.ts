@@ -15,6 +15,10 @@ import type { Operand } from '../plan.ts';
 /** What the same launch may be done with, depending on the device. */
 export interface Choices {
   readonly tile: Tile;
+  /**
+   * Invocations share no work: on processors in disguise, where waiting for each other costs more than what is shared.
+   */
+  readonly alone?: boolean;
 }
 
 /** Kernels of a launch, without making them: two for copies that clear what they leave, and for norms of gradients. */
@@ -26,28 +30,28 @@ export function kernelCount(launch: Launch): number {
  * The kernels of a launch that computes: one, save for copies that clear what they leave.
  * @throws Error when the launch reads gradients, which may hold sums over several micro-steps
  */
-export function lower(launch: FusedLaunch | GenericLaunch, strides: Strides, { tile }: Choices): readonly Kernel[] {
+export function lower(launch: FusedLaunch | GenericLaunch, strides: Strides, { tile, alone = false }: Choices): readonly Kernel[] {
   for (const operand of Object.values(launch.reads as Record<string, Operand | undefined>))
     if (operand?.region === 'gradients') throw new Error(`A launch (${launch.kind}) reads gradients.`);
   switch (launch.kind) {
     case 'embedding':
       return [embeddingKernel(launch, strides)];
     case 'embeddingGradient':
-      return [embeddingGradientKernel(launch, strides)];
+      return [embeddingGradientKernel(launch, strides, alone)];
     case 'norm':
-      return [normKernel(launch, strides)];
+      return [normKernel(launch, strides, alone)];
     case 'normGradient':
-      return [normGradientKernel(launch, strides)];
+      return [normGradientKernel(launch, strides, alone)];
     case 'linear':
       return [linearKernel(launch, tile, strides)];
     case 'linearGradient':
-      return [linearGradientKernel(launch, tile, strides)];
+      return [linearGradientKernel(launch, tile, strides, alone)];
     case 'attention':
-      return [attentionKernel(launch, strides)];
+      return [attentionKernel(launch, strides, alone)];
     case 'attentionGradient':
-      return [attentionGradientKernel(launch, strides)];
+      return [attentionGradientKernel(launch, strides, alone)];
     case 'crossEntropy':
-      return [crossEntropyKernel(launch, strides)];
+      return [crossEntropyKernel(launch, strides, alone)];
     case 'unary':
       return [unaryKernel(launch, strides)];
     case 'binary':

@@ -25,13 +25,13 @@ const EVALUATED_TOGETHER = 64;
 export async function webGpuParts(gpu: GPU | undefined, emulated: boolean): Promise<DeviceParts> {
   const { createWebGpuExecutor } = await import('../../plan/webgpu/executor.ts');
   const { gpuFootprint } = await import('../../plan/webgpu/memory.ts');
-  const { Autotune, tileVariants } = await import('../../plan/webgpu/autotune.ts');
+  const { Autotune, variantsOn } = await import('../../plan/webgpu/autotune.ts');
   const { compileAhead } = await import('../../plan/webgpu/ahead.ts');
   const source = new GpuSource(gpu);
   const { limits } = await source.device();
   const createExecutor: ExecutorFactory = async (plans, lanes, tokens) => {
     const device = await source.device();
-    const choices = await Autotune.of(device, tileVariants(emulated)).choices(plans, lanes.length);
+    const choices = await Autotune.of(device, variantsOn(emulated)).choices(plans, lanes.length);
     return createWebGpuExecutor(plans, lanes, tokens, device, { choices });
   };
   let speed: Promise<GpuSpeed> | undefined;
@@ -39,7 +39,7 @@ export async function webGpuParts(gpu: GPU | undefined, emulated: boolean): Prom
     createExecutor,
     async compileAhead({ plans, lanes, tokens }, signal) {
       const device = await source.device();
-      const autotune = Autotune.of(device, tileVariants(emulated));
+      const autotune = Autotune.of(device, variantsOn(emulated));
       await compileAhead(plans, lanes, tokens, device, (launch) => autotune.candidates(launch, lanes), signal);
     },
     async microBatches(model) {

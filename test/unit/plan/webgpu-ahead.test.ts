@@ -4,7 +4,7 @@ import { initialParameters, parameterSpecs, type ModelConfig } from '../../../sr
 import type { LaneSettings } from '../../../src/plan/executor.ts';
 import { modelPlans } from '../../../src/plan/model-plans.ts';
 import { compileAhead } from '../../../src/plan/webgpu/ahead.ts';
-import { Autotune, tileVariants } from '../../../src/plan/webgpu/autotune.ts';
+import { Autotune, variantsOn } from '../../../src/plan/webgpu/autotune.ts';
 import { createWebGpuExecutor } from '../../../src/plan/webgpu/executor.ts';
 import { openNullDevice } from './null-device.ts';
 
@@ -39,7 +39,7 @@ it('leaves an executor nothing to compile, whichever variants the measurement of
   open = await openNullDevice(3);
   const { device, calls } = open;
   const plans = modelPlans(other, 2);
-  const autotune = Autotune.of(device, tileVariants(false));
+  const autotune = Autotune.of(device, variantsOn(false));
   await compileAhead(plans, 3, source, device, (launch) => autotune.candidates(launch, 3), new AbortController().signal);
   const compiled = calls.pipelines;
   expect(compiled).toBeGreaterThan(25);
@@ -70,7 +70,7 @@ it('has one pipeline under way at a time, and training goes on past one that tak
   });
   const stop = new AbortController();
   let over = false;
-  const usual = Autotune.of(device, tileVariants(true));
+  const usual = Autotune.of(device, variantsOn(true));
   const ahead = compileAhead(modelPlans(other, 2), 1, source, device, (launch) => usual.candidates(launch, 1), stop.signal);
   void ahead.then(() => (over = true));
   for (const done of [1, 2, 3]) {
