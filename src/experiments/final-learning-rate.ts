@@ -40,7 +40,7 @@ const grids: Readonly<Record<ExperimentSize, { readonly base: RunInput; readonly
     axes: {
       schedule,
       shape: [shape(2, 16, 2), shape(2, 32, 4), shape(2, 64, 4)],
-      learningRate: powersOfTwo(-10, -3),
+      learningRate: powersOfTwo(-10, -4),
       batchSequences: [1, 4, 13, 40, 128],
       seed: seeds(2),
     },

@@ -64,7 +64,7 @@ const designs: Readonly<
     shapes: [shape(2, 32, 2)],
     ratio: 16,
     sparsities: [dense, { experts: 8, perToken: 4 }, { experts: 8, perToken: 2 }, { experts: 16, perToken: 2 }],
-    axes: { learningRate: powers([-10, -9, -8, -7, -6, -5, -4]), batchSequences: [1, 2, 4, 8, 16, 32], seed: seeds(2) },
+    axes: { learningRate: powers([-10, -9, -8, -7, -6, -5]), batchSequences: [1, 2, 5, 10, 25], seed: seeds(2) },
   },
   hours: {
     base: { corpus: 'sotu', context: 64, tokens: 3_276_800 },
