@@ -12,6 +12,9 @@ const otherSettings: Sentence = {
 };
 const skipped: Sentence = { en: 'the run was skipped', zh: '该训练已跳过' };
 
+/** What is measured on the way changes no run. */
+const MEASURED: RunField = 'noiseSequences';
+
 /** The table, and the record behind each of its rows. */
 export interface RecordTable extends TableAnalysis {
   readonly records: readonly RunRecord[];
@@ -24,7 +27,7 @@ export interface RecordTable extends TableAnalysis {
  */
 export function tableOf(records: readonly RunRecord[], varied: readonly RunField[], options: AnalysisOptions = {}): RecordTable {
   const whole = analysisOptions(options);
-  const fixed = runFields.filter((field) => !varied.includes(field));
+  const fixed = runFields.filter((field) => field !== MEASURED && !varied.includes(field));
   const groups = new Map<string, RunRecord[]>();
   const left: { id: string; reason: Sentence }[] = [];
   for (const record of records) {

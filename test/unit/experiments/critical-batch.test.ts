@@ -1,11 +1,11 @@
 // The critical batch on curves planted from the hyperbola: it comes back, and other trades are no hyperbola.
 import { describe, expect, it } from 'vitest';
-import { parseSweep, type SweepConfig } from '../../../src/config/sweep.ts';
+import { expandSweep, parseSweep, type SweepConfig } from '../../../src/config/sweep.ts';
 import { criticalBatch } from '../../../src/experiments/critical-batch.ts';
 import { experimentSizes } from '../../../src/experiments/experiment.ts';
 import { criticalBatchAt } from '../../../src/laws/critical-batch.ts';
 import { ourTruth, plantedTrajectory, type TrajectoryTruth } from '../laws/planted-curves.ts';
-import { detuned, fakeTraining, type FakeLaw } from './fake-trainer.ts';
+import { detuned, fakeTraining, type FakeLaw, type FakeNoiseScale } from './fake-trainer.ts';
 
 const sweep = (rates = [-8, -7, -6], batches = [2, 4, 8, 16, 32, 64, 128]): SweepConfig =>
   parseSweep({
@@ -23,6 +23,62 @@ const judged = (law: FakeLaw, from = sweep(), noise = { run: 0.001, point: 0.005
   const analysis = criticalBatch.analyse(fakeTraining(from, law, noise), { resamples: 30 });
   return { analysis, verdict: criticalBatch.verdict(analysis) };
 };
+
+describe('the gradient noise scale beside it', () => {
+  const critical = (loss: number): number => ourTruth.Bstar / loss ** (1 / ourTruth.alphaB);
+  const measuring = (): SweepConfig => {
+    const plain = sweep();
+    return parseSweep({ ...plain, base: { ...plain.base, noiseSequences: 256 } });
+  };
+  /** The verdict where the noise scale is this times the critical batch, at any batch and loss. */
+  const heldAgainst = (factor: number) => {
+    const scale: FakeNoiseScale = (_, loss) => factor * critical(loss);
+    const records = fakeTraining(measuring(), planted(ourTruth), { run: 0.001, point: 0.005 }, scale);
+    const analysis = criticalBatch.analyse(records, { resamples: 100 });
+    return { analysis, verdict: criticalBatch.verdict(analysis) };
+  };
+
+  it.each([
+    [0.3, 'times the critical batch at the same loss', ', below it.'],
+    [1, 'times the critical batch at the same loss', ', not to be told from it.'],
+    [4, 'times the critical batch at the same loss', ', above it.'],
+  ])('that is %f times as large is found so', (factor, says, ends) => {
+    const { analysis, verdict } = heldAgainst(factor);
+    const { ratio, runs } = analysis.noiseRatio!;
+    expect(ratio.low).toBeLessThan(factor);
+    expect(ratio.high).toBeGreaterThan(factor);
+    expect(ratio.high / ratio.low).toBeLessThan(3.5);
+    expect(runs).toBe(7);
+    expect(verdict.status).toBe('shown');
+    expect(verdict.sentence.en).toContain(says);
+    expect(verdict.sentence.en.endsWith(ends)).toBe(true);
+    expect(verdict.sentence.zh).toContain('梯度噪声尺度');
+  });
+
+  it('is drawn against the loss, at the best learning rate of each batch alone', () => {
+    const wild: FakeNoiseScale = ({ lr }, loss) => (lr === 2 ** -7 ? 1 : 1e6) * critical(loss);
+    const records = fakeTraining(measuring(), planted(ourTruth), { run: 0.001, point: 0.005 }, wild);
+    const analysis = criticalBatch.analyse(records, { resamples: 20 });
+    const figure = criticalBatch.figures(analysis).find(({ id }) => id === 'critical-batch');
+    const points = figure?.kind === 'plot' ? figure.series.find(({ id }) => id === 'noise')!.points : [];
+    expect(points.length).toBeGreaterThan(3);
+    const best = new Set(records.filter(({ lr }) => lr === 2 ** -7).map(({ id }) => id));
+    for (const { x, y, runs = [] } of points) {
+      expect(Math.abs(Math.log(y / critical(x)))).toBeLessThan(1.5);
+      expect(runs.length).toBeGreaterThan(0);
+      expect(runs.every((id) => best.has(id))).toBe(true);
+    }
+  });
+
+  it('is said of neither verdict nor figure where it was not measured', () => {
+    const { analysis, verdict } = judged(planted(ourTruth));
+    expect(analysis.noise).toEqual([]);
+    expect(analysis.noiseRatio).toBeUndefined();
+    expect(verdict.sentence.en).not.toContain('noise');
+    const figure = criticalBatch.figures(analysis).find(({ id }) => id === 'critical-batch');
+    expect(figure?.kind === 'plot' && figure.series.map(({ id }) => id)).not.toContain('noise');
+  });
+});
 
 describe('the critical batch', () => {
   it('finds the critical batch that was planted, and that it grows as the loss falls', () => {
@@ -69,7 +125,10 @@ describe('the critical batch', () => {
     expect(criticalBatch.next!(analysis, from)!.grids).toHaveLength(7);
   });
 
-  it('has valid sweeps at every size', () => {
-    for (const size of experimentSizes) expect(() => parseSweep(criticalBatch.sizes[size])).not.toThrow();
+  it('has valid sweeps at every size, all of which measure the noise of gradients', () => {
+    for (const size of experimentSizes) {
+      const valid = parseSweep(criticalBatch.sizes[size]);
+      expect(expandSweep(valid).every(({ config }) => config.noiseSequences > 0)).toBe(true);
+    }
   });
 });

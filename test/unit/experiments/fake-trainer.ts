@@ -1,7 +1,7 @@
 // A trainer that trains nothing: every run of a sweep ends with the loss, and the curve, of a known law.
 import { expandSweep, type SweepConfig } from '../../../src/config/sweep.ts';
-import { createRandom } from '../../../src/laws/random.ts';
-import { toRecord, type CurvePoint, type RunRecord } from '../../../src/sweep/record.ts';
+import { createRandom, type Random } from '../../../src/laws/random.ts';
+import { toRecord, type CurvePoint, type GradientNoisePoint, type RunRecord } from '../../../src/sweep/record.ts';
 import { curveSteps, validationSteps } from '../../../src/training/recorder.ts';
 
 /** What the law is asked: counts of a run and where along it. */
@@ -28,8 +28,24 @@ export interface FakeNoise {
   readonly seed?: number;
 }
 
+/** A law of the noise scale: B_simple (tokens) after some steps of a run, at its loss then. */
+export type FakeNoiseScale = (run: FakeRun, loss: number) => number;
+
+/** What is measured of gradients where a run asks for it: |G|² and the variance scatter as chi-squared of many degrees do. */
+function fakeGradientNoise(scale: FakeNoiseScale, of: FakeRun, validation: readonly CurvePoint[], random: Random): GradientNoisePoint[] {
+  return validation.map(([step, tokens, loss]) => {
+    const squaredNorm = 0.1 * (loss - 1);
+    return {
+      step,
+      tokens,
+      gradientSquaredNorm: squaredNorm * (1 + 0.5 * random.normal()),
+      gradientVariance: squaredNorm * scale(of, loss) * (1 + 0.1 * random.normal()),
+    };
+  });
+}
+
 /** Every run of a sweep, trained. The text has ten million tokens in 60 symbols. */
-export function fakeTraining(sweep: SweepConfig, law: FakeLaw, noise: FakeNoise): RunRecord[] {
+export function fakeTraining(sweep: SweepConfig, law: FakeLaw, noise: FakeNoise, noiseScale?: FakeNoiseScale): RunRecord[] {
   const random = createRandom(noise.seed ?? 1);
   return expandSweep(sweep).map((run) => {
     const plain = toRecord({
@@ -49,7 +65,10 @@ export function fakeTraining(sweep: SweepConfig, law: FakeLaw, noise: FakeNoise)
     const finalLoss = validation.at(-1)![2];
     if (!Number.isFinite(finalLoss))
       return { ...plain, status: 'diverged' as const, finalLoss: null, smoothedTrainLoss: null, reason: { en: 'diverged', zh: '发散' } };
-    return { ...plain, finalLoss, smoothedTrainLoss: finalLoss, validation, curve: read(curveSteps(plain.S), noise.point ?? 0) };
+    const curve = read(curveSteps(plain.S), noise.point ?? 0);
+    const measured = noiseScale && run.config.noiseSequences > 0;
+    const gradientNoise = measured && fakeGradientNoise(noiseScale, of, validation, random);
+    return { ...plain, finalLoss, smoothedTrainLoss: finalLoss, validation, curve, ...(gradientNoise && { gradientNoise }) };
   });
 }
 
