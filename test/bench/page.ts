@@ -22,7 +22,7 @@ const groups: Readonly<Record<string, (emulated: boolean) => Promise<BenchRow[]>
   'webgpu peers': async () => peerTimes('webgpu', await factoryOf('webgpu'), 3),
   'webgpu lanes': async (emulated) => [await laneGain('webgpu', SMALLEST, 32, emulated ? 1.2 : 10, await factoryOf('webgpu'), 3)],
   'webgpu matmul': async () => [await matmulShare('webgpu', await factoryOf('webgpu'))],
-  'webgpu memory': async (emulated) => memoryOver(emulated ? 1000 : 10_000, 'webgpu', await factoryOf('webgpu'), gpuFootprint),
+  'webgpu memory': async () => memoryOver(10_000, 'webgpu', await factoryOf('webgpu'), gpuFootprint),
   'webgpu lag': async () => [await eventLoopLag('webgpu', 5)],
   frames: async () => [await frameRate(document.getElementById('chart')!, 5)],
 };
