@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseRun, runId } from '../../../src/config/parse.ts';
 import type { RunInput } from '../../../src/config/run.ts';
 import { ownTextCorpus } from '../../../src/data/own-text.ts';
+import { EngineTrainer } from '../../../src/training/engine/engine-trainer.ts';
 import type { LaneEvent } from '../../../src/training/trainer.ts';
 import { EventBatches } from '../../../workers/event-batches.ts';
 import { TrainingService } from '../../../workers/service.ts';
@@ -28,6 +29,7 @@ const run = (more: RunInput) => {
 describe('before it is opened', () => {
   it('says so', async () => {
     await expect(service.describeData(run({}).config)).rejects.toThrow('not opened');
+    await expect(service.announce(run({}).config)).rejects.toThrow('not opened');
   });
 });
 
@@ -91,6 +93,40 @@ describe('the engine', () => {
       engine: 'reference',
       notice: { en: expect.stringContaining('plain TensorFlow.js') as string },
     });
+  });
+});
+
+describe('what is to come', () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  it('is told to the trainer with its data, where that has been prepared before', async () => {
+    await service.open({ backend: 'wasm', engine: 'plan', corpora: '' });
+    const told = vi.spyOn(EngineTrainer.prototype, 'announce');
+    const [present, next] = [run({}), run({ shape: { layers: 1, width: 16, heads: 1, mlpRatio: 1 } })];
+    await service.announce(next.config);
+    expect(told).not.toHaveBeenCalled();
+
+    await service.train([present], () => undefined);
+    await service.announce(next.config);
+    expect(told).toHaveBeenCalledOnce();
+    const [config, data] = told.mock.calls[0];
+    expect(config).toEqual(next.config);
+    const { vocabulary, trainingTokens } = await service.describeData(next.config);
+    expect(data.vocabulary).toBe(vocabulary);
+    expect(data.training.length).toBeGreaterThanOrEqual(trainingTokens);
+
+    await service.announce(run({ context: 4 }).config);
+    expect(told).toHaveBeenCalledOnce();
+  });
+
+  it('is nothing to a trainer that compiles nothing, nor where the data cannot be prepared', async () => {
+    await service.open({ backend: 'cpu', engine: 'reference', corpora: '' });
+    await service.train([run({})], () => undefined);
+    await expect(service.announce(run({}).config)).resolves.toBeUndefined();
+    const absent = run({ corpus: 'sotu' }).config;
+    const described = service.describeData(absent);
+    await expect(service.announce(absent)).resolves.toBeUndefined();
+    await expect(described).rejects.toThrow();
   });
 });
 
