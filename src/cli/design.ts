@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { parseRun } from '../config/parse.ts';
 import type { RunInput } from '../config/run.ts';
 import { designSweep, type DesignRefusal, type SweepDesign } from '../experiments/sweep-design/design-sweep.ts';
-import { designGoals, goalLabels, type DesignGoal } from '../experiments/sweep-design/goals.ts';
+import { designGoals, goalLabels, usualContext, type DesignGoal } from '../experiments/sweep-design/goals.ts';
 import { measureForDesign } from '../experiments/sweep-design/measure.ts';
 import { twoDigits } from '../experiments/sweep-design/sentences.ts';
 import { InputError } from '../messages/sentence.ts';
@@ -20,7 +20,7 @@ LAW                 ${designGoals.map((goal) => `${goal.padEnd(15)} ${goalLabels
 --time 5m           time there is, from start to end: 90s, 5m, 2h
 --out sweep.json    where the sweep goes; train it with: lab run sweep.json
 --corpus sotu       text to train on
---context 16        tokens of a sequence
+--context 16        tokens of a sequence (step-law: 8)
 --backend auto      auto | webgpu | wasm | cpu
 --engine plan       plan | reference
 --workers K         workers at once; by default one per CPU core, or one for a GPU
@@ -42,13 +42,16 @@ export async function designCommand(
     time: { type: 'string' },
     out: { type: 'string' },
     corpus: { type: 'string', default: 'sotu' },
-    context: { type: 'string', default: '16' },
+    context: { type: 'string' },
     json: { type: 'boolean', default: false },
   });
   const [law] = exactly(positionals, 'LAW');
   const goal = goalOf(law);
   const seconds = readTime(values.time);
-  const base: RunInput = { corpus: values.corpus, context: wholeNumber('context', values.context, 1, 1024) };
+  const base: RunInput = {
+    corpus: values.corpus,
+    context: values.context === undefined ? usualContext(goal) : wholeNumber('context', values.context, 1, 1024),
+  };
   parseRun(base);
   const { open, workers } = readDeviceOptions(values);
   const pool = await createPool(open, workers);

@@ -11,6 +11,7 @@ import { modelConfig } from '../../model/parameters.ts';
 import { sweepSeconds, type DeviceTime } from '../../sweep/device-time.ts';
 import { goalLabels, type DesignGoal, type DesignTarget } from './goals.ts';
 import { PRIOR, type DesignKnowledge } from './knowledge.ts';
+import { landscapeFamily } from './landscape-family.ts';
 import { lossFamily } from './loss-family.ts';
 import { searchFamily, type DesignFamily, type FamilySetting, type Found } from './search.ts';
 import { designSentences } from './sentences.ts';
@@ -83,6 +84,8 @@ export interface DesignRefusal {
 
 /** The experiment whose analysis reads the runs of a goal. */
 const experimentOfGoal: Readonly<Record<DesignGoal, string>> = {
+  bowl: 'bowl',
+  'step-law': 'step-law',
   loss: 'loss-laws',
   'loss-size': 'loss-laws',
   'loss-data': 'loss-laws',
@@ -134,6 +137,9 @@ export function designSweep(request: DesignRequest): SweepDesign | DesignRefusal
 
 function familyOf(goal: DesignGoal, setting: FamilySetting): DesignFamily {
   switch (goal) {
+    case 'bowl':
+    case 'step-law':
+      return landscapeFamily(goal, setting);
     case 'loss':
     case 'loss-size':
     case 'loss-data':

@@ -2,11 +2,13 @@
 import type { Sentence } from '../../messages/sentence.ts';
 
 /** Laws that a sweep can be designed for. */
-export const designGoals = ['loss', 'loss-size', 'loss-data'] as const;
+export const designGoals = ['bowl', 'step-law', 'loss', 'loss-size', 'loss-data'] as const;
 export type DesignGoal = (typeof designGoals)[number];
 
 /** What each law is called. */
 export const goalLabels: Readonly<Record<DesignGoal, Sentence>> = {
+  bowl: { en: 'The bowl: best learning rate against size', zh: '碗：最佳学习率随模型大小' },
+  'step-law': { en: 'Step Law: best learning rate and batch', zh: 'Step Law：最佳学习率与批大小' },
   loss: { en: 'Loss over size and data, E + A/N^α + B/D^β', zh: '损失随大小与数据，E + A/N^α + B/D^β' },
   'loss-size': { en: 'Loss against size, L(N)', zh: '损失随大小，L(N)' },
   'loss-data': { en: 'Loss against data, L(D)', zh: '损失随数据，L(D)' },
@@ -33,4 +35,12 @@ export function toldFromZero(id: string, symbol: string, label: Sentence, expect
     tolerance: Math.abs(expected),
     meaning: { en: 'told from zero', zh: '与零可区分' },
   };
+}
+
+/**
+ * Tokens of a sequence that suit a goal: no batch is smaller than one, and the best batches of short runs are a few dozen
+ * tokens.
+ */
+export function usualContext(goal: DesignGoal): number {
+  return goal === 'step-law' ? 8 : 16;
 }

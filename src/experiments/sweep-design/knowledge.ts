@@ -33,8 +33,12 @@ export interface DesignKnowledge {
   readonly batch: ExpectedOptimum;
   /** Share of the loss that a tuned run loses per octave² off its best learning rate. */
   readonly rateCurvature: number;
-  /** Hessian of a landscape at its minimum, nats per octave², over (log2 learning rate, log2 batch). */
+  /** Hessian of a landscape at its minimum, nats per octave², over (log2 learning rate, log2 batch), at the reference size. */
   readonly landscape: readonly [rateRate: number, rateBatch: number, batchBatch: number];
+  /** The curvature along the learning rate grows with N to this power. */
+  readonly landscapePower: number;
+  /** Standard deviation of a landscape's points about their quadratic, beyond the noise, nats. */
+  readonly landscapeScatter: number;
   /** Standard deviation of minima about their power law beyond their own errors, octaves: of learning rates, of batches. */
   readonly optimumScatter: { readonly rate: number; readonly batch: number };
   /** Critical batch, tokens: at a loss of `loss` it is `batch`, and it goes as L^−`exponent`. */
@@ -47,6 +51,7 @@ export interface DesignKnowledge {
  * The prior: measured with this lab on State of the Union text as characters, context 16, batches of 16 to 2,048 tokens,
  * 496 to 40,000 non-embedding parameters, 27,000 to 2.9 million tokens. Seeds: 40 pairs of runs within 3 % of the best of
  * their landscape (0.35 to 0.6 % of the loss at every size). Law of loss: 23 tuned cells on compute budgets.
+ * Landscapes: 752, 3,792 and 16,848 parameters at 399,360 tokens.
  */
 export const PRIOR: DesignKnowledge = {
   seedNoise: 0.005,
@@ -56,7 +61,9 @@ export const PRIOR: DesignKnowledge = {
   constantRate: { log2: -6.8, N: -0.4, D: 0, deviation: 0.5 },
   batch: { log2: Math.log2(60), N: -0.3, D: 0.6, deviation: 0.6 },
   rateCurvature: 0.0075,
-  landscape: [0.03, -0.014, 0.014],
+  landscape: [0.031, -0.0146, 0.0145],
+  landscapePower: 0.4,
+  landscapeScatter: 0.008,
   optimumScatter: { rate: 0.2, batch: 0.4 },
   criticalBatch: { batch: 1600, loss: 2.24, exponent: 4.3 },
   sources: [
@@ -66,6 +73,12 @@ export const PRIOR: DesignKnowledge = {
     },
   ],
 };
+
+/** Hessian of the landscape at a size. */
+export function landscapeAt({ landscape: [xx, xy, yy], landscapePower }: DesignKnowledge, N: number): [xx: number, xy: number, yy: number] {
+  const factor = (N / REFERENCE.N) ** landscapePower;
+  return [xx * factor, xy * Math.sqrt(factor), yy];
+}
 
 /** log2 of an expected optimum at a size and a number of tokens. */
 export function expectedLog2({ log2, N, D }: ExpectedOptimum, size: number, tokens: number): number {

@@ -108,3 +108,25 @@ export function batchNear(optimum: ExpectedOptimum, N: number, D: number, contex
 export function geometricMean(values: readonly number[]): number {
   return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 }
+
+/** What is left of one axis given the other spreads by this much at least (standard deviation, natural log). */
+const LEAST_FREE_SPREAD = 0.5;
+
+/**
+ * Whether N and D vary independently enough for exponents of both: more than `notTied` of the laws asks, in closed form,
+ * because a search asks it often.
+ */
+export function variesApart(N: readonly number[], D: readonly number[]): boolean {
+  let [x, y, xx, xy, yy] = [0, 0, 0, 0, 0];
+  const count = N.length;
+  for (let i = 0; i < count; i++) {
+    const [u, w] = [Math.log(N[i]), Math.log(D[i])];
+    x += u;
+    y += w;
+    xx += u * u;
+    xy += u * w;
+    yy += w * w;
+  }
+  const [ofN, ofD, both] = [xx / count - (x / count) ** 2, yy / count - (y / count) ** 2, xy / count - (x * y) / count ** 2];
+  return Math.min(ofN - (both * both) / ofD, ofD - (both * both) / ofN) > LEAST_FREE_SPREAD ** 2;
+}

@@ -21,6 +21,7 @@ import {
   ratesAbout,
   sizeLadders,
   tokenLadders,
+  variesApart,
   wholeTokens,
   type DesignSize,
 } from './ladders.ts';
@@ -95,6 +96,7 @@ export function lossFamily(goal: LossGoal, setting: FamilySetting): DesignFamily
 
   const visit = (see: SeeDesign, worthwhile: (seconds: number) => boolean): void => {
     const errors = new Float64Array(wanted.length);
+    const degreesOfFreedom = new Float64Array(wanted.length);
     const sum: Packed = new Float64Array(packedLength(order));
     for (const tokens of tokenChoices) {
       const drift = Math.abs(knowledge.constantRate.D) * (tokens[tokens.length - 1] - tokens[0]);
@@ -108,8 +110,8 @@ export function lossFamily(goal: LossGoal, setting: FamilySetting): DesignFamily
       for (const ladder of sizeChoices) {
         if (ladder.some((i) => reached[i].length < Math.min(2, tokens.length))) continue;
         const cells = ladder.reduce((count, i) => count + reached[i].length, 0);
-        const degreesOfFreedom = cells - order;
-        if (degreesOfFreedom < 2) continue;
+        if (cells - order < 2) continue;
+        degreesOfFreedom.fill(cells - order);
         if (goal === 'loss' && !varied(ladder, sizes, reached)) continue;
         const middle = 2 ** ((tokens[0] + tokens[tokens.length - 1]) / 2);
         const sequences = batchNear(knowledge.batch, geometricMean(ladder.map((i) => sizes[i].N)), middle, context);
@@ -222,30 +224,13 @@ function lossTargets(goal: LossGoal, loss: LossConstants): DesignTarget[] {
   }
 }
 
-/** N and D are not tied to each other if what is left of one given the other spreads by this much (natural log). */
-const LEAST_FREE_SPREAD = 0.5;
-
 /** Three values of D at least, and N and D vary apart from each other. */
 function varied(ladder: readonly number[], sizes: readonly DesignSize[], reached: readonly (readonly number[])[]): boolean {
-  let [count, x, y, xx, xy, yy, exponents] = [0, 0, 0, 0, 0, 0, 0];
-  for (const i of ladder) {
-    const logN = Math.log(sizes[i].N);
-    for (const exponent of reached[i]) {
-      const logD = Math.LN2 * exponent;
-      count++;
-      x += logN;
-      y += logD;
-      xx += logN * logN;
-      xy += logN * logD;
-      yy += logD * logD;
-      exponents |= 1 << exponent;
-    }
-  }
-  const [N, D, both] = [xx / count - (x / count) ** 2, yy / count - (y / count) ** 2, xy / count - (x * y) / count ** 2];
-  const free = Math.min(N - (both * both) / D, D - (both * both) / N);
-  let values = 0;
-  for (let rest = exponents; rest !== 0; rest &= rest - 1) values++;
-  return values >= 3 && free > LEAST_FREE_SPREAD ** 2;
+  if (new Set(ladder.flatMap((i) => reached[i])).size < 3) return false;
+  return variesApart(
+    ladder.flatMap((i) => reached[i].map(() => sizes[i].N)),
+    ladder.flatMap((i) => reached[i].map((exponent) => 2 ** exponent)),
+  );
 }
 
 interface Price {

@@ -27,10 +27,15 @@ export interface FamilySetting {
  * Takes in one design.
  * @param seconds from start to end
  * @param errors standard error of each target, in their order; the array may be used again
- * @param degreesOfFreedom of the fit that is to give them
+ * @param degreesOfFreedom of the fit that is to give each
  * @param build its grids, asked only of designs that are chosen
  */
-export type SeeDesign = (seconds: number, errors: ArrayLike<number>, degreesOfFreedom: number, build: () => readonly Grid[]) => void;
+export type SeeDesign = (
+  seconds: number,
+  errors: ArrayLike<number>,
+  degreesOfFreedom: ArrayLike<number>,
+  build: () => readonly Grid[],
+) => void;
 
 /** Designs for one goal. */
 export interface DesignFamily {
@@ -75,11 +80,11 @@ export function searchFamily(family: DesignFamily, seconds: number): Found {
   let quickest = Infinity;
   let best: { seconds: number; score: number; errors: number[]; halfWidths: number[]; build: () => readonly Grid[] } | undefined;
   const see: SeeDesign = (time, errors, degreesOfFreedom, build) => {
-    const quantile = studentQuantile(0.95, degreesOfFreedom);
+    const halfWidth = (i: number): number => studentQuantile(0.95, degreesOfFreedom[i]) * errors[i];
     let sum = 0;
     let identified = 0;
     for (let i = 0; i < targets.length; i++) {
-      const share = (quantile * errors[i]) / targets[i].tolerance;
+      const share = halfWidth(i) / targets[i].tolerance;
       sum += share * share;
       if (share <= 1) {
         identified++;
@@ -91,7 +96,7 @@ export function searchFamily(family: DesignFamily, seconds: number): Found {
     const score = Math.sqrt(sum / targets.length);
     if (!Number.isFinite(score)) return;
     if (best !== undefined && (score > best.score || (score === best.score && time >= best.seconds))) return;
-    const halfWidths = Array.from({ length: targets.length }, (_, i) => quantile * errors[i]);
+    const halfWidths = Array.from({ length: targets.length }, (_, i) => halfWidth(i));
     best = { seconds: time, score, errors: Array.from(errors), halfWidths, build };
   };
   family.visit(see, (time) => {

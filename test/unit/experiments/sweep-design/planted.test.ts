@@ -1,7 +1,9 @@
 // Designed sweeps run by a fake trainer whose law is known: the exponents must scatter as the design said they would.
 import { describe, expect, it } from 'vitest';
 import { designSweep, type DesignRequest, type SweepDesign } from '../../../../src/experiments/sweep-design/design-sweep.ts';
-import { expectedLog2, PRIOR } from '../../../../src/experiments/sweep-design/knowledge.ts';
+import { usualContext } from '../../../../src/experiments/sweep-design/goals.ts';
+import { analyseLandscapes } from '../../../../src/experiments/landscapes.ts';
+import { expectedLog2, landscapeAt, PRIOR } from '../../../../src/experiments/sweep-design/knowledge.ts';
 import { tableOf } from '../../../../src/experiments/rows.ts';
 import { tunedCells } from '../../../../src/experiments/tuning.ts';
 import { chinchillaLoss } from '../../../../src/laws/chinchilla-allocation.ts';
@@ -10,8 +12,9 @@ import { fitPowerLaw } from '../../../../src/laws/power-law.ts';
 import { createRandom } from '../../../../src/laws/random.ts';
 import { sampleStandardDeviation } from '../../../../src/laws/statistics.ts';
 import type { RunRecord } from '../../../../src/sweep/record.ts';
+import { plantedRecords } from '../planted-records.ts';
 import { detuned, fakeTraining, type FakeLaw } from '../fake-trainer.ts';
-import { exactLaw, requestOf } from './design-setup.ts';
+import { exactLaw, plainDevice, requestOf } from './design-setup.ts';
 
 const SEEDS = 20;
 const NOISE = 0.004;
@@ -79,5 +82,42 @@ describe('expected errors', () => {
       return fitPowerLaw(points, { floor: 'none', bootstrap: { resamples: 0 } }).parameters.a!.value;
     });
     agree(design.estimates[0].standardError, exponents);
+  });
+
+  it.each([
+    ['bowl', 400, ['lr.N']],
+    ['step-law', 400, ['lr.N', 'lr.D', 'B.D', 'B.N']],
+  ] as const)('of %s are those of minima of planted landscapes', (goal, seconds, ids) => {
+    const base = { corpus: 'sotu', context: usualContext(goal) };
+    const design = designed(requestOf({ goal, seconds, base, device: plainDevice(1e10), knowledge: exactLaw(NOISE) }));
+    const level = 1.4 * PRIOR.loss.E;
+    const records = plantedRecords(
+      design.sweep,
+      ({ N, D }) => ({
+        lr: 2 ** (expectedLog2(PRIOR.cosineRate, N, D) + 0.3),
+        B: 2 ** (expectedLog2(PRIOR.batch, N, D) - 0.2),
+        loss: level,
+        hessian: landscapeAt(PRIOR, N),
+      }),
+      0,
+    );
+    let kept = 0;
+    const found = Array.from({ length: SEEDS }, (_, seed) => {
+      const random = createRandom(seed + 1);
+      const noisy = records.map((record) => ({ ...record, finalLoss: record.finalLoss! + NOISE * level * random.normal() }));
+      const { vertexLaw, batchLine, landscapes } = analyseLandscapes(noisy, { resamples: 40 });
+      kept += landscapes.filter(({ bowl }) => bowl.status === 'converged').length / landscapes.length / SEEDS;
+      const { 'lr.N': lrN, 'lr.D': lrD } = vertexLaw.parameters;
+      return { 'lr.N': lrN?.value, 'lr.D': lrD?.value, 'B.D': batchLine?.D?.value, 'B.N': batchLine?.N?.value };
+    });
+    // Landscapes whose lowest point is at the edge are left out; the design expects few.
+    expect(kept).toBeGreaterThan(0.8);
+    for (const id of ids) {
+      const { standardError } = design.estimates.find(({ target }) => target.id === id)!;
+      agree(
+        standardError,
+        found.flatMap((one) => one[id] ?? []),
+      );
+    }
   });
 });
