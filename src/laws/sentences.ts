@@ -1,12 +1,21 @@
 // What fits say to a person: why a row was left out, why a design was refused, what to run next.
 import type { Sentence } from '../messages/sentence.ts';
 
-/** Three significant digits, in exponent form when very large or small; for numbers inside sentences. */
+/**
+ * A number inside a sentence: integers below a million whole, all else to three significant digits, from a million up and
+ * below a thousandth as 6.4·10¹⁰.
+ */
 export function shortNumber(value: number): string {
-  if (!Number.isFinite(value)) return String(value);
+  if (!Number.isFinite(value) || value === 0) return String(value);
   if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
-  return String(Number(value.toPrecision(3)));
+  const [digits, exponent] = value.toExponential(2).split('e');
+  if (Number(exponent) >= -3 && Number(exponent) < 6) return String(Number(value.toPrecision(3)));
+  const mantissa = Number(digits);
+  return `${mantissa === 1 ? '' : `${mantissa}·`}10${superscript(Number(exponent))}`;
 }
+
+const superscript = (exponent: number): string =>
+  `${exponent < 0 ? '⁻' : ''}${[...String(Math.abs(exponent))].map((digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)]).join('')}`;
 
 /** Sentences shared by the laws. Each law adds its own beside its code. */
 export const sentences = {

@@ -231,6 +231,8 @@ export class SweepQueue {
     this.#sweep = grown;
     const added = await this.#adopt(grown);
     this.#emit({ kind: 'sweep', id: sweepId(grown), sweep: grown });
+    // Runs that the store knew already have no end to come.
+    for (const { record } of added) if (record) this.#emit({ kind: 'run ended', id: record.id, record });
     this.#enqueue(added.filter((live) => live.phase === 'waiting'));
     return added.length;
   }

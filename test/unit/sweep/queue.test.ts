@@ -291,6 +291,19 @@ describe('the queue', () => {
     expect(queue.totals().finished).toBe(14);
   });
 
+  it('tells of runs of an extension that the store knew already', async () => {
+    const more = [{ axes: { learningRate: [0.5, 0.25] } }];
+    const store = new MemoryStore();
+    const first = await bench({}, { store });
+    await first.queue.extend(more);
+    await settled(first.queue.start());
+    const { queue, events, pool } = await bench({}, { store });
+    expect(await queue.extend(more)).toBe(2);
+    expect(events.filter((event) => event.kind === 'run ended')).toHaveLength(2);
+    expect(queue.records()).toHaveLength(queue.totals().runs);
+    expect(trained(pool)).toEqual([]);
+  });
+
   it('refuses a wrong extension in one sentence, and is as it was', async () => {
     const { queue } = await bench();
     await settled(queue.prepare());
