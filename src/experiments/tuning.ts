@@ -35,8 +35,8 @@ export interface TunedCell {
   readonly edge: 'low' | 'high' | undefined;
   /** Settings of a run at the best learning rate. */
   readonly config: RunConfig;
-  /** Seeds that were run, ascending. */
-  readonly seeds: readonly number[];
+  /** Seeds that were run, by the order in which they read the text; both ascending. */
+  readonly replicates: readonly { readonly dataSeed: number; readonly seeds: readonly number[] }[];
 }
 
 /**
@@ -69,7 +69,7 @@ export function tunedCells(rows: readonly RunRow[], records: readonly RunRecord[
           tried,
           edge,
           config: records[best.rows[0]].config,
-          seeds: distinct(members.map((row) => records[row].seed)),
+          replicates: replicatesOf(members.map((row) => records[row])),
         },
       ];
     });
@@ -91,19 +91,18 @@ const RATES = { lowest: 1e-8, highest: 10 };
 /** Grids that add learning rates, in the cell's own steps, where the best one is at an end of those tried. */
 export function ratesBeyond(cells: readonly TunedCell[], sweep: SweepConfig): Grid[] {
   const base = parseRun(sweep.base ?? {});
-  return cells.flatMap(({ edge, tried, config, seeds }): Grid[] => {
+  return cells.flatMap(({ edge, tried, config, replicates }): Grid[] => {
     if (edge === undefined) return [];
     const [end, inner] = edge === 'low' ? [tried[0], tried[1]] : [tried[tried.length - 1], tried[tried.length - 2]];
     const rates = Array.from({ length: ADDED }, (_, i) => end * (end / inner) ** (i + 1)).filter(
       (rate) => rate >= RATES.lowest && rate <= RATES.highest,
     );
     if (rates.length === 0) return [];
-    return [
-      {
-        set: differencesFrom(base, config, ['learningRate', 'seed']),
-        axes: { learningRate: rates.sort((a, b) => a - b), seed: seeds },
-      },
-    ];
+    const learningRate = rates.sort((a, b) => a - b);
+    return replicates.map(({ dataSeed, seeds }) => ({
+      set: differencesFrom(base, { ...config, dataSeed }, ['learningRate', 'seed']),
+      axes: { learningRate, seed: seeds },
+    }));
   });
 }
 
@@ -111,6 +110,13 @@ export function ratesBeyond(cells: readonly TunedCell[], sweep: SweepConfig): Gr
 export function differencesFrom(base: RunConfig, config: RunConfig, without: readonly RunField[]): RunInput {
   const fields = runFields.filter((field) => !without.includes(field) && canonicalJson(config[field]) !== canonicalJson(base[field]));
   return Object.fromEntries(fields.map((field) => [field, config[field]]));
+}
+
+function replicatesOf(records: readonly RunRecord[]): TunedCell['replicates'] {
+  return distinct(records.map(({ config }) => config.dataSeed)).map((dataSeed) => ({
+    dataSeed,
+    seeds: distinct(records.filter(({ config }) => config.dataSeed === dataSeed).map(({ seed }) => seed)),
+  }));
 }
 
 function distinct(values: readonly number[]): number[] {

@@ -125,6 +125,19 @@ describe('the critical batch', () => {
     expect(criticalBatch.next!(analysis, from)!.grids).toHaveLength(7);
   });
 
+  it('asks for them in the order of the text in which each seed was run', () => {
+    const plain = sweep([-6, -5]);
+    const from = parseSweep({
+      ...plain,
+      grids: [0, 1].flatMap((seed) => plain.grids.map((grid) => ({ ...grid, set: { seed, dataSeed: seed } }))),
+    });
+    const { analysis } = judged(planted(ourTruth), from);
+    const more = expandSweep({ ...from, grids: criticalBatch.next!(analysis, from)!.grids });
+    expect(more).toHaveLength(28);
+    expect(more.every(({ config }) => config.seed === config.dataSeed && config.learningRate < 2 ** -6)).toBe(true);
+    expect(new Set(more.map(({ config }) => config.seed))).toEqual(new Set([0, 1]));
+  });
+
   it('has valid sweeps at every size, all of which measure the noise of gradients', () => {
     for (const size of experimentSizes) {
       const valid = parseSweep(criticalBatch.sizes[size]);
