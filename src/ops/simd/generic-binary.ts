@@ -1,7 +1,7 @@
 // Operations of two numbers, numbered as in `binaryOperations` (src/plan/launches.ts), and the choice between two, over
 // operands with strides. How an operation walks is written in a layout of 32-bit words: the lengths of six axes, then
 // six strides in bytes for each operand.
-import { gelu, geluDerivative, storeFirst } from './vector';
+import { geluSlope, storeFirst } from './vector';
 
 // Words of a layout.
 const FIRST: usize = 24;
@@ -86,23 +86,39 @@ function binaryPlane(
   }
 }
 
-// The operation is a constant wherever this is inlined, and the choice in `apply` is made by the compiler.
+// The operation is a constant wherever this is inlined, and the choice in `apply` is made by the compiler. So are steps
+// that are common: next to each other, or one number for the whole row.
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
 function plane(
   operation: u32, a: usize, aRow: usize, aStep: usize, b: usize, bRow: usize, bStep: usize, out: usize, rows: u32, columns: u32,
 ): void {
+  if (aStep == 4 && bStep == 4) stepped(operation, a, aRow, 4, b, bRow, 4, out, rows, columns);
+  else if (aStep == 4 && bStep == 0) stepped(operation, a, aRow, 4, b, bRow, 0, out, rows, columns);
+  else if (aStep == 0 && bStep == 4) stepped(operation, a, aRow, 0, b, bRow, 4, out, rows, columns);
+  else stepped(operation, a, aRow, aStep, b, bRow, bStep, out, rows, columns);
+}
+
+// prettier-ignore
+// @ts-ignore: decorator
+@inline
+function stepped(
+  operation: u32, a: usize, aRow: usize, aStep: usize, b: usize, bRow: usize, bStep: usize, out: usize, rows: u32, columns: u32,
+): void {
   for (; rows; rows--) {
     let x = a;
     let y = b;
-    for (let left: i32 = columns; left > 0; left -= 4) {
-      const z = apply(operation, four(x, aStep, left), four(y, bStep, left));
-      if (left >= 4) v128.store(out, z);
-      else storeFirst(out, z, left);
+    let left: i32 = columns;
+    for (; left >= 4; left -= 4) {
+      v128.store(out, apply(operation, four(x, aStep, 4), four(y, bStep, 4)));
       x += aStep << 2;
       y += bStep << 2;
-      out += min<usize>(16, <usize>left << 2);
+      out += 16;
+    }
+    if (left > 0) {
+      storeFirst(out, apply(operation, four(x, aStep, left), four(y, bStep, left)), left);
+      out += <usize>left << 2;
     }
     a += aRow;
     b += bRow;
@@ -143,7 +159,7 @@ function apply(operation: u32, a: v128, b: v128): v128 {
     case 15: return v128.and(one, f32x4.ge(a, b));
     case 16: return v128.and(one, v128.and(f32x4.ne(a, zero), f32x4.ne(b, zero)));
     case 17: return v128.and(one, v128.or(f32x4.ne(a, zero), f32x4.ne(b, zero)));
-    case 18: return f32x4.mul(geluDerivative(a, gelu(a)), b);
+    case 18: return f32x4.mul(geluSlope(a), b);
     default: return a;
   }
 }

@@ -30,7 +30,16 @@ export function reduce(operation: u32, x: usize, out: usize, outer: u32, length:
 function alongLine(operation: u32, x: usize, length: u32): f32 {
   const end = x + ((<usize>length) << 2);
   if (operation == SUM) {
-    let total: f64 = 0;
+    // Four sums: an addition need not wait for the one before it.
+    let low = f64x2.splat(0);
+    let high = f64x2.splat(0);
+    for (; x + 16 <= end; x += 16) {
+      const v = v128.load(x);
+      low = f64x2.add(low, f64x2.promote_low_f32x4(v));
+      high = f64x2.add(high, f64x2.promote_low_f32x4(i64x2.shuffle(v, v, 1, 1)));
+    }
+    low = f64x2.add(low, high);
+    let total = f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1);
     for (; x < end; x += 4) total += <f64>load<f32>(x);
     return <f32>total;
   }

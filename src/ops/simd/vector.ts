@@ -153,6 +153,15 @@ export function gelu(u: v128): v128 {
   return f32x4.mul(u, geluShare(f32x4.mul(u, inner)));
 }
 
+/** The derivative of {@link gelu} at u: s + u·s·(1 − s)·slope with s = σ(…). */
+// @ts-ignore: decorator
+@inline
+export function geluSlope(u: v128): v128 {
+  const square = f32x4.mul(u, u);
+  const s = geluShare(f32x4.mul(u, madd(square, all(GELU_3), all(GELU_1))));
+  return madd(f32x4.mul(f32x4.mul(u, s), madd(square, all(SLOPE_2), all(SLOPE_0))), f32x4.sub(all(ONE), s), s);
+}
+
 /**
  * The derivative of {@link gelu} at u, from y = gelu(u): s + y·(1 − s)·slope with s = σ(…) = y/u, which spares the
  * exponential.
