@@ -51,7 +51,7 @@ const grids: Readonly<Record<ExperimentSize, Pick<SweepConfig, 'base' | 'grids'>
       landscapes(199_680, [small], [-9, -4], [1, 3, 10, 32, 96], 3),
       landscapes(199_680, [middle], [-9, -4], [1, 3, 10, 32, 96], 2),
       landscapes(199_680, [large], [-10, -6], [1, 3, 10, 32, 96], 2),
-      landscapes(798_720, [middle], [-9, -5], [2, 6, 20, 64, 208], 2),
+      landscapes(798_720, [middle], [-9, -4], [2, 6, 20, 64, 208], 2),
     ],
   },
   lesson: {

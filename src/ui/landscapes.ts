@@ -46,9 +46,18 @@ function keyWithout(config: RunConfig, left: ReadonlySet<RunField>): string {
   return canonicalJson(Object.fromEntries(runFields.filter((field) => !left.has(field)).map((field) => [field, config[field]])));
 }
 
-/** Whether a landscape has learning rates and batches to compare: more than a curve over one of them. */
-export function hasBothAxes({ learningRates, batches }: LandscapeOfRuns): boolean {
-  return learningRates.length > 1 && batches.length > 1;
+/** Values of each axis that make a landscape: two make a slope. */
+const LEAST_VALUES = 3;
+
+/** Whether a landscape has learning rates and batches enough for a bowl: else it is about tuning one or the other. */
+export function isLandscape({ learningRates, batches }: LandscapeOfRuns): boolean {
+  return learningRates.length >= LEAST_VALUES && batches.length >= LEAST_VALUES;
+}
+
+/** Whether a sweep is about landscapes: where most of its grids are too narrow for a bowl, its other figures say more. */
+export function isAboutLandscapes(families: readonly Family[]): boolean {
+  const all = families.flatMap(({ landscapes }) => landscapes);
+  return 2 * all.filter(isLandscape).length >= all.length;
 }
 
 /** Key of the landscape that a run belongs to. */
