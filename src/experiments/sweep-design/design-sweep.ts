@@ -11,6 +11,8 @@ import { modelConfig } from '../../model/parameters.ts';
 import { sweepSeconds, type DeviceTime } from '../../sweep/device-time.ts';
 import { goalLabels, type DesignGoal, type DesignTarget } from './goals.ts';
 import { PRIOR, type DesignKnowledge } from './knowledge.ts';
+import { criticalBatchFamily } from './critical-batch-family.ts';
+import { isoflopFamily } from './isoflop-family.ts';
 import { landscapeFamily } from './landscape-family.ts';
 import { lossFamily } from './loss-family.ts';
 import { searchFamily, type DesignFamily, type FamilySetting, type Found } from './search.ts';
@@ -89,6 +91,8 @@ const experimentOfGoal: Readonly<Record<DesignGoal, string>> = {
   loss: 'loss-laws',
   'loss-size': 'loss-laws',
   'loss-data': 'loss-laws',
+  isoflop: 'budget',
+  'critical-batch': 'critical-batch',
 };
 
 /** Held-out tokens of every run: enough for errors far below the noise of a seed. */
@@ -144,6 +148,10 @@ function familyOf(goal: DesignGoal, setting: FamilySetting): DesignFamily {
     case 'loss-size':
     case 'loss-data':
       return lossFamily(goal, setting);
+    case 'isoflop':
+      return isoflopFamily(setting);
+    case 'critical-batch':
+      return criticalBatchFamily(setting);
     default:
       return goal satisfies never;
   }

@@ -2,7 +2,7 @@
 import type { Sentence } from '../../messages/sentence.ts';
 
 /** Laws that a sweep can be designed for. */
-export const designGoals = ['bowl', 'step-law', 'loss', 'loss-size', 'loss-data'] as const;
+export const designGoals = ['bowl', 'step-law', 'loss', 'loss-size', 'loss-data', 'isoflop', 'critical-batch'] as const;
 export type DesignGoal = (typeof designGoals)[number];
 
 /** What each law is called. */
@@ -12,6 +12,8 @@ export const goalLabels: Readonly<Record<DesignGoal, Sentence>> = {
   loss: { en: 'Loss over size and data, E + A/N^α + B/D^β', zh: '损失随大小与数据，E + A/N^α + B/D^β' },
   'loss-size': { en: 'Loss against size, L(N)', zh: '损失随大小，L(N)' },
   'loss-data': { en: 'Loss against data, L(D)', zh: '损失随数据，L(D)' },
+  isoflop: { en: 'Best size of a budget, N_opt ∝ C^a', zh: '给定预算的最佳大小，N_opt ∝ C^a' },
+  'critical-batch': { en: 'Critical batch, B_crit(L)', zh: '临界批大小，B_crit(L)' },
 };
 
 /** A number that the sweep is to find out. */

@@ -183,7 +183,11 @@ export function warmupOf(N: number, shortest: number, batch: number): number {
 }
 
 /** Variance of a tuned cell's log loss: noise of its seeds, the optimum between grid points, scatter about the law. */
-function cellVariance({ seedNoise, lawScatter, rateCurvature }: FamilySetting['knowledge'], rateStep: number, seedCount: number): number {
+export function cellVariance(
+  { seedNoise, lawScatter, rateCurvature }: FamilySetting['knowledge'],
+  rateStep: number,
+  seedCount: number,
+): number {
   return seedNoise ** 2 / seedCount + (DETUNING_SPREAD * rateCurvature * rateStep ** 2) ** 2 + lawScatter ** 2;
 }
 

@@ -1,7 +1,9 @@
 // The sweep that is open on the page: its queue, its workers, its runs as they end. Views read it; nothing here draws.
 import { SvelteMap } from 'svelte/reactivity';
-import type { RunConfig } from '../../config/run.ts';
+import type { RunConfig, RunInput } from '../../config/run.ts';
 import { expandSweep, sweepId, type Grid, type SweepConfig, type SweepRun } from '../../config/sweep.ts';
+import { measureForDesign, type MeasuredDevice } from '../../experiments/sweep-design/measure.ts';
+import { InputError } from '../../messages/sentence.ts';
 import { sweepCost, type Cost } from '../../sweep/cost.ts';
 import { dataKey } from '../../sweep/data-facts.ts';
 import type { QueueEvent, QueueState, Totals } from '../../sweep/events.ts';
@@ -174,6 +176,27 @@ export class Lab {
   /** Adds grids to the open sweep; returns how many runs are new. */
   async extend(grids: readonly Grid[]): Promise<number> {
     return (await this.#queue?.extend(grids)) ?? 0;
+  }
+
+  /**
+   * Learns what a design must know of this device and a text, on a worker of its own; takes a few seconds. Rejects with an
+   * Error of one sentence.
+   * @param base corpus, context and what else the runs of the design share
+   */
+  async measure(base: RunInput): Promise<MeasuredDevice> {
+    if (this.busy)
+      throw new InputError({
+        en: 'While runs train the speed of this device cannot be measured; stop or wait.',
+        zh: '训练进行时无法测量设备速度；请停止训练或等待其结束。',
+      });
+    const pool = await this.#pool();
+    const worker = await pool.start();
+    try {
+      const died = worker.died.then((reason) => Promise.reject(new Error(reason)));
+      return await Promise.race([measureForDesign(worker, base, pool.size), died]);
+    } finally {
+      worker.terminate();
+    }
   }
 
   /** Chooses engine and backend; the sweep is opened anew on them. */

@@ -21,6 +21,8 @@ export class Workspace {
   experiment = $state.raw<Experiment | undefined>();
   /** The size whose sweep is open; undefined when the sweep was changed. */
   size = $state<ExperimentSize | undefined>();
+  /** Whether the sweep editor is unfolded. */
+  editing = $state(false);
   /** Ids of the runs in the dialog; empty when it is closed. */
   openRuns = $state.raw<readonly string[]>([]);
 

@@ -7,6 +7,9 @@ import { expectedLog2, landscapeAt, PRIOR } from '../../../../src/experiments/sw
 import { tableOf } from '../../../../src/experiments/rows.ts';
 import { tunedCells } from '../../../../src/experiments/tuning.ts';
 import { chinchillaLoss } from '../../../../src/laws/chinchilla-allocation.ts';
+import { fitIsoflop } from '../../../../src/laws/isoflop.ts';
+import { criticalBatchAt } from '../../../../src/laws/critical-batch.ts';
+import { analyseCriticalBatch } from '../../../../src/experiments/critical-batch-analysis.ts';
 import { fitChinchilla } from '../../../../src/laws/chinchilla.ts';
 import { fitPowerLaw } from '../../../../src/laws/power-law.ts';
 import { createRandom } from '../../../../src/laws/random.ts';
@@ -119,5 +122,46 @@ describe('expected errors', () => {
         found.flatMap((one) => one[id] ?? []),
       );
     }
+  });
+
+  it('of the best size of a budget are those of parabolas through planted losses', () => {
+    const device = plainDevice(1e10);
+    const design = designed(requestOf({ goal: 'isoflop', seconds: 600, device, knowledge: exactLaw(NOISE) }));
+    const records = trained(design);
+    const exponents = Array.from({ length: SEEDS }, (_, seed) => {
+      const rows = tuned(records, seed + 1).map(({ N, D, B, C, S, loss }) => ({ N, D, B, C, S, loss }));
+      return fitIsoflop(rows, { bootstrap: { resamples: 0 } }).parameters.a!.value;
+    });
+    agree(design.estimates[0].standardError, exponents);
+  });
+
+  it('of the critical batch are those of hyperbolas through planted curves', () => {
+    const device = plainDevice(1e10);
+    const design = designed(requestOf({ goal: 'critical-batch', seconds: 60, device, knowledge: exactLaw(NOISE) }));
+    const { criticalBatch, loss } = PRIOR;
+    // The loss after D tokens at a batch: that of fewer tokens at small ones, by the hyperbola at that loss.
+    const lossOf = (N: number, B: number, D: number): number => {
+      let level = chinchillaLoss(loss, N, D);
+      for (let i = 0; i < 60; i++) {
+        const critical = criticalBatch.batch * (level / criticalBatch.loss) ** -criticalBatch.exponent;
+        level = chinchillaLoss(loss, N, D / (1 + B / critical));
+      }
+      return level;
+    };
+    const law: FakeLaw = ({ N, B, lr, D, config }, step) => {
+      const { batch, constantRate, landscape } = PRIOR;
+      const beyond = Math.log2(B) - expectedLog2(batch, N, D);
+      const best = 2 ** (expectedLog2(constantRate, N, D) - (landscape[1] / landscape[0]) * beyond);
+      return lossOf(N, B, step * config.batchSequences * config.context) * detuned(lr, best, PRIOR.rateCurvature);
+    };
+    const batches = Array.from({ length: 8 }, (_, seed) => {
+      const records = fakeTraining(design.sweep, law, { run: NOISE, seed: seed + 1 });
+      const { fit } = analyseCriticalBatch(records, { resamples: 0 });
+      const found = criticalBatchAt(fit, criticalBatch.loss);
+      return found === undefined ? [] : [Math.log2(found.value)];
+    }).flat();
+    expect(batches.length).toBeGreaterThanOrEqual(7);
+    expect(Math.abs(batches.reduce((sum, one) => sum + one, 0) / batches.length - Math.log2(criticalBatch.batch))).toBeLessThan(0.5);
+    agree(design.estimates[0].standardError, batches);
   });
 });
