@@ -4,6 +4,8 @@ import { parseRun } from '../config/parse.ts';
 import type { RunInput } from '../config/run.ts';
 import { designSweep, type DesignRefusal, type SweepDesign } from '../experiments/sweep-design/design-sweep.ts';
 import { designGoals, goalLabels, usualContext, type DesignGoal } from '../experiments/sweep-design/goals.ts';
+import { PRIOR } from '../experiments/sweep-design/knowledge.ts';
+import { learnKnowledge } from '../experiments/sweep-design/learned.ts';
 import { measureForDesign } from '../experiments/sweep-design/measure.ts';
 import { twoDigits } from '../experiments/sweep-design/sentences.ts';
 import { InputError } from '../messages/sentence.ts';
@@ -12,6 +14,7 @@ import { deviceOptions, readDeviceOptions } from './device-options.ts';
 import type { CommandStreams } from './fit.ts';
 import { duration, short } from './progress-bar.ts';
 import type { RunSurroundings } from './run.ts';
+import { readRuns } from './store-file.ts';
 
 export const DESIGN_USAGE = `Usage: npm run -s lab -- design LAW --time 5m [options]
 
@@ -25,6 +28,7 @@ LAW                 ${designGoals.map((goal) => `${goal.padEnd(15)} ${goalLabels
 --engine plan       plan | reference
 --workers K         workers at once; by default one per CPU core, or one for a GPU
 --corpora FOLDER    where the prepared corpora are
+--from runs.jsonl   earlier runs: noise, best learning rates and the law of loss are taken from those on the same text
 --json              the whole design as one JSON object
 
 The speed of this machine is measured first, in a few seconds.`;
@@ -43,6 +47,7 @@ export async function designCommand(
     out: { type: 'string' },
     corpus: { type: 'string', default: 'sotu' },
     context: { type: 'string' },
+    from: { type: 'string' },
     json: { type: 'boolean', default: false },
   });
   const [law] = exactly(positionals, 'LAW');
@@ -54,12 +59,21 @@ export async function designCommand(
   };
   parseRun(base);
   const { open, workers } = readDeviceOptions(values);
+  const knowledge = values.from === undefined ? PRIOR : learnKnowledge((await readRuns(values.from)).records, base);
   const pool = await createPool(open, workers);
   const worker = await pool.start();
   try {
     const { device, facts } = await measureForDesign(worker, base, pool.size);
     err(`Measured on ${worker.report.device} (${worker.report.backend}), ${pool.size} worker${pool.size === 1 ? '' : 's'}.\n`);
-    const design = designSweep({ goal, seconds, base, vocabulary: facts.vocabulary, trainingTokens: facts.trainingTokens, device });
+    const design = designSweep({
+      goal,
+      seconds,
+      base,
+      vocabulary: facts.vocabulary,
+      trainingTokens: facts.trainingTokens,
+      device,
+      knowledge,
+    });
     if (design.status === 'designed' && values.out !== undefined) {
       await writeFile(values.out, `${JSON.stringify(design.sweep, undefined, 2)}\n`);
       err(`The sweep is in ${values.out}; train it with: npm run -s lab -- run ${values.out}\n`);
