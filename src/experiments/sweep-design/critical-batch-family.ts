@@ -33,9 +33,6 @@ const TOKENS_PER_PARAMETER = { least: 6, most: 300 } as const;
 /** The share of the tokens after which losses are first compared: before, runs are still in their beginning. */
 const FIRST_SHARE = 0.15;
 
-/** Tokens to a loss scatter about the hyperbola by this much (natural log), beyond noise. */
-const HYPERBOLA_SCATTER = 0.05;
-
 /** The critical batch counts as known to a factor of two. */
 const WITHIN = 1;
 
@@ -136,7 +133,7 @@ function errorsOf(
     const tokens = i === 0 ? FIRST_SHARE * D : D;
     // Share of the loss that a factor of e in tokens takes away: noise of the loss over this is noise of log tokens.
     const slope = (beta * B) / tokens ** beta / level;
-    const variance = cellVariance({ ...knowledge, lawScatter: 0 }, rateStep, seedCount) / slope ** 2 + HYPERBOLA_SCATTER ** 2;
+    const variance = cellVariance({ ...knowledge, lawScatter: 0 }, rateStep, seedCount) / slope ** 2 + knowledge.hyperbolaScatter ** 2;
     for (const batch of batches) {
       const share = batch / critical / (1 + batch / critical);
       const ofLoss = Math.log(level / knowledge.criticalBatch.loss);

@@ -45,6 +45,8 @@ export interface DesignKnowledge {
   readonly optimumScatter: { readonly rate: number; readonly batch: number };
   /** Critical batch, tokens: at a loss of `loss` it is `batch`, and it goes as L^−`exponent`. */
   readonly criticalBatch: { readonly batch: number; readonly loss: number; readonly exponent: number };
+  /** Standard deviation of log tokens to a loss about their hyperbola over batches, beyond the noise. */
+  readonly hyperbolaScatter: number;
   /** Where each part comes from, for people. */
   readonly sources: readonly Sentence[];
 }
@@ -55,6 +57,9 @@ export interface DesignKnowledge {
  * their landscape (0.35 to 0.6 % of the loss at every size). Law of loss: 23 tuned cells on compute budgets; parabolas:
  * seven budgets.
  * Landscapes: 752, 3,792 and 16,848 parameters at 399,360 tokens.
+ * The critical batch is read off one landscape (25,472 parameters, 400,000 tokens), its exponent is that of a
+ * re-implementation of Kaplan et al. below 6.3 million parameters (4.26); `optimumScatter` and `hyperbolaScatter` are
+ * assumed, not measured.
  */
 export const PRIOR: DesignKnowledge = {
   seedNoise: 0.005,
@@ -70,6 +75,7 @@ export const PRIOR: DesignKnowledge = {
   landscapeScatter: 0.008,
   optimumScatter: { rate: 0.2, batch: 0.4 },
   criticalBatch: { batch: 1600, loss: 2.24, exponent: 4.3 },
+  hyperbolaScatter: 0.05,
   sources: [
     {
       en: 'Noise, scatter and rough optima are a prior, measured with this lab on State of the Union text at context 16; on another text or context the expected errors are a guide only.',

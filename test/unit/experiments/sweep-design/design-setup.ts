@@ -17,7 +17,15 @@ export function plainDevice(flopsPerSecond: number, overhead = 2e-4, workers = 2
 
 /** What is known where runs scatter about the law by the noise of their seeds alone. */
 export function exactLaw(seedNoise: number): DesignKnowledge {
-  return { ...PRIOR, seedNoise, lawScatter: 0, profileScatter: 0, landscapeScatter: 0, optimumScatter: { rate: 0, batch: 0 } };
+  return {
+    ...PRIOR,
+    seedNoise,
+    lawScatter: 0,
+    hyperbolaScatter: 0,
+    profileScatter: 0,
+    landscapeScatter: 0,
+    optimumScatter: { rate: 0, batch: 0 },
+  };
 }
 
 /** A request on ten million tokens of 60 symbols, as the fake trainer has them. */
