@@ -26,7 +26,7 @@ export interface LossLaw {
 
 /** A law that may be fitted. */
 export interface LawChoice {
-  readonly id: 'trajectory' | 'three-term' | 'joined';
+  readonly id: 'trajectory' | 'three-term' | 'joined' | 'joined with a floor';
   readonly label: Sentence;
   readonly formula: string;
   /** The fitted law, or why there is none. */
@@ -34,6 +34,20 @@ export interface LawChoice {
 }
 
 const NO_BOOTSTRAP = { resamples: 0 };
+
+function joined({ floor, ...described }: Omit<LawChoice, 'fit'> & { readonly floor: boolean }): LawChoice {
+  return {
+    ...described,
+    fit: (rows) => {
+      const fit = fitJoinedLoss(rows, { floor });
+      if (fit.status !== 'converged') return fit.message;
+      return {
+        parameters: Object.fromEntries(Object.entries(fit.parameters).map(([name, estimate]) => [name, estimate.value])),
+        loss: ({ N, B, S }) => fit.at(N, B * S, B),
+      };
+    },
+  };
+}
 
 /** The laws that may be chosen. */
 export const LAWS: readonly LawChoice[] = [
@@ -67,19 +81,18 @@ export const LAWS: readonly LawChoice[] = [
       };
     },
   },
-  {
+  joined({
     id: 'joined',
     label: { en: 'joined power laws (Kaplan et al.)', zh: '联合幂律（Kaplan 等）' },
     formula: 'L = [(N_c/N)^{αN/αD} + (D_c/D)·(1 + B/B_crit)]^αD',
-    fit: (rows) => {
-      const fit = fitJoinedLoss(rows);
-      if (fit.status !== 'converged') return fit.message;
-      return {
-        parameters: Object.fromEntries(Object.entries(fit.parameters).map(([name, estimate]) => [name, estimate.value])),
-        loss: ({ N, B, S }) => fit.at(N, B * S, B),
-      };
-    },
-  },
+    floor: false,
+  }),
+  joined({
+    id: 'joined with a floor',
+    label: { en: 'joined power laws above a floor', zh: '带下限的联合幂律' },
+    formula: 'L = E + [(N_c/N)^{αN/αD} + (D_c/D)·(1 + B/B_crit)]^αD',
+    floor: true,
+  }),
 ];
 
 /** How a law did when the largest sizes were kept from it. */
@@ -152,11 +165,17 @@ const LEAST_REFITS = 2 / 3;
  * Predicts losses with a law that was fitted and rehearsed. The variance of a predicted log loss is the sum of three:
  * - of the constants: the jackknife over curves (each (N, B) left out once);
  * - of the law: its error in rehearsal, in proportion to how much further (in log N) it now reaches;
- * - of one more run: the scatter of the curves' ends about the fit.
+ * - of one more run: the scatter of the ends of single runs about the fit.
  * The interval is Student's, with the curves less the constants as degrees of freedom. Undefined for a law that does not
  * outlast the loss of single curves: its constants hang on them.
+ * @param rows the curves that the law was fitted to
+ * @param singles the ends of all runs that those curves are means of
  */
-export function predictor(law: AbleLaw, rows: readonly RunRow[]): ((place: Place) => PredictedLoss) | undefined {
+export function predictor(
+  law: AbleLaw,
+  rows: readonly RunRow[],
+  singles: readonly RunRow[],
+): ((place: Place) => PredictedLoss) | undefined {
   const { choice, fitted, rehearsal } = law;
   const curves = [...new Set(rows.map(curveOf))];
   const without = curves.flatMap((left) => {
@@ -164,11 +183,10 @@ export function predictor(law: AbleLaw, rows: readonly RunRow[]): ((place: Place
     return 'en' in again ? [] : [again];
   });
   if (without.length < Math.max(2, LEAST_REFITS * curves.length)) return undefined;
-  const atEnds = ends(rows);
   const constants = Object.keys(fitted.parameters).length;
   const freedom = Math.max(1, curves.length - constants);
   const scatter =
-    atEnds.reduce((sum, row) => sum + Math.log(row.loss / fitted.loss(placeOf(row))) ** 2, 0) / Math.max(1, atEnds.length - constants);
+    singles.reduce((sum, row) => sum + Math.log(row.loss / fitted.loss(placeOf(row))) ** 2, 0) / Math.max(1, singles.length - constants);
   const reach = Math.log(rehearsal.to / rehearsal.from);
   const largest = Math.max(...rows.map(({ N }) => N!));
   const quantile = studentQuantile(0.95, freedom);

@@ -3,7 +3,7 @@ import type { Sentence } from '../messages/sentence.ts';
 import type { Figure, FigureSeries, PlotFigure, TableFigure } from './figure.ts';
 import { same } from './figure.ts';
 import { asEstimate, type Foretelling } from './foretelling.ts';
-import { rateAt } from './tuned-curves.ts';
+import { valleyRate } from '../laws/rate-valley.ts';
 import { edgeReason } from './tuning.ts';
 
 /** All figures. */
@@ -178,7 +178,7 @@ function ratesFigure({ cells, rates, draft, trained }: Foretelling): PlotFigure 
     rates === undefined || cells.length === 0
       ? []
       : reach.map((N) => {
-          const { value, low, high } = rateAt(rates, N, B);
+          const { value, low, high } = valleyRate(rates, N, B);
           return { x: N, y: value, low, high };
         });
   return {

@@ -2,7 +2,7 @@
 // at a batch size that none of them had; and the run that puts it to the test.
 import { runFields, type RunConfig, type RunField, type RunInput, type Shape } from '../config/run.ts';
 import { runId } from '../config/parse.ts';
-import type { Estimate } from '../laws/fit.ts';
+import type { Estimate, RunRow } from '../laws/fit.ts';
 import type { Sentence } from '../messages/sentence.ts';
 import { countParameters } from '../model/counts.ts';
 import { modelConfig } from '../model/parameters.ts';
@@ -11,8 +11,9 @@ import type { CurvePoint, RunRecord } from '../sweep/record.ts';
 import type { Analysis, AnalysisOptions } from './experiment.ts';
 import { ableLaws, predictor, tryLaws, type PredictedLoss, type Rehearsal } from './extrapolation.ts';
 import { tableOf } from './rows.ts';
-import { FIRST_SHARE, fitRateLaw, rateAt, rowsOfRuns, vertexRate, type RateLaw } from './tuned-curves.ts';
-import { edgeReason, tunedCells, type TunedCell } from './tuning.ts';
+import { valleyRate, type RateValley } from '../laws/rate-valley.ts';
+import { FIRST_SHARE, isValley, tunedCurves, type ValleyCell } from './tuned-curves.ts';
+import { edgeReason, tunedCells } from './tuning.ts';
 
 /** How many times larger than any of the fit the foretold model is, at least; by non-embedding parameters. */
 export const TIMES_LARGER = 8;
@@ -36,15 +37,7 @@ export interface LawReport {
   readonly message: Sentence | undefined;
 }
 
-/** A size and batch with its learning rates: the best one tried, and the vertex of a parabola about it. */
-export interface ForetellingCell extends TunedCell {
-  /** Undefined where the best rate tried is the last one: such a cell is left out. */
-  readonly rate: number | undefined;
-  /** Ids of the runs at the best rate tried. */
-  readonly runs: readonly string[];
-}
-
-/** Held-out losses of one size and batch along its run, and the law there. */
+/** Held-out losses of one size and batch at its best learning rate along its runs, and the law there. */
 export interface CurveOfCell {
   readonly N: number;
   readonly B: number;
@@ -74,10 +67,11 @@ export interface TrainedTarget {
 export interface Foretelling extends Analysis {
   /** Runs of the sweep that have ended, those of large models left out. */
   readonly smallRuns: number;
-  readonly cells: readonly ForetellingCell[];
+  /** Those whose best rate lies beyond the rates tried have an `edge`, and are left out of the law. */
+  readonly cells: readonly ValleyCell[];
   readonly curves: readonly CurveOfCell[];
-  /** Law of the best learning rate. */
-  readonly rates: RateLaw | undefined;
+  /** The best learning rate over sizes and batches. */
+  readonly rates: RateValley | undefined;
   readonly laws: readonly LawReport[];
   /** Id of the law that did best in rehearsal. */
   readonly chosen: string | undefined;
@@ -96,19 +90,10 @@ export function foretell(records: readonly RunRecord[], options: AnalysisOptions
   const { small, large } = bySize(used);
   const { count } = whole;
   const table = tableOf(small, VARIED, whole);
-  const cells = tunedCells(table.rows, table.records).map((cell): ForetellingCell => ({
-    ...cell,
-    rate: vertexRate(cell, table.rows),
-    runs: cell.best.map((row) => table.ids[row]),
-  }));
-  const wanted = new Set(cells.filter((cell) => cell.edge === undefined).flatMap(({ runs }) => runs));
-  const rows = rowsOfRuns(
-    small.filter(({ id }) => wanted.has(id)),
-    count,
-  );
+  const { cells, valley, rows, singles } = tunedCurves(tunedCells(table.rows, table.records), table.rows, table.records);
+  const rates = isValley(valley) ? valley : undefined;
   const tried = tryLaws(rows);
-  const { best, predict } = firstOf(ableLaws(tried), (law) => predictor(law, rows));
-  const rates = fitRateLaw(cells, whole);
+  const { best, predict } = firstOf(ableLaws(tried), (law) => predictor(law, rows, singles));
   const largestN = Math.max(0, ...small.map(({ N }) => N[count]));
   const at = (N: number, B: number, D: number) => {
     if (predict === undefined || best === undefined) return undefined;
@@ -117,11 +102,11 @@ export function foretell(records: readonly RunRecord[], options: AnalysisOptions
     const unchanged = best.fitted.loss({ N: largestN, B, S: D / B });
     return { final, curve: curveAt(predict, { N, B, D }), unchanged };
   };
-  const test = testRun(small, cells, rates, count);
+  const test = testRun(small, rates, count);
   const foretold = test && at(test.N, test.B, test.D);
   return {
     options: whole,
-    left: [...left, ...leftCells(cells)],
+    left: [...left, ...leftCells(cells, table.ids)],
     smallRuns: small.length,
     cells,
     curves: curvesOf(cells, rows, best?.fitted.loss),
@@ -147,13 +132,18 @@ export function foretell(records: readonly RunRecord[], options: AnalysisOptions
             D: test.D,
             B: test.B,
             batchesSeen: [...new Set(small.map(({ B }) => B))].sort((a, b) => a - b),
-            fit: { law: best.choice.formula, parameters: { ...best.fitted.parameters }, runs: new Set(rows.map(({ run }) => run)).size },
+            fit: { law: best.choice.formula, parameters: { ...best.fitted.parameters }, runs: singles.length },
             curve: foretold.curve,
             final: foretold.final,
             unchanged: foretold.unchanged,
           }
         : undefined,
-    why: foretold === undefined ? (tried.find(({ message }) => message !== undefined)?.message ?? noRates) : undefined,
+    why:
+      foretold === undefined
+        ? isValley(valley)
+          ? (tried.find(({ message }) => message !== undefined)?.message ?? noTest)
+          : valley.message
+        : undefined,
     trained: large
       .map((record): TrainedTarget => {
         const { id, status, N, B, D, lr, finalLoss, validation } = record;
@@ -202,33 +192,34 @@ interface TestRun {
 }
 
 /** The model to foretell: of the form of the largest, wider, at a batch between those trained and the learning rate that the law gives. */
-function testRun(
-  small: readonly RunRecord[],
-  cells: readonly ForetellingCell[],
-  rates: RateLaw | undefined,
-  count: keyof RunRecord['N'],
-): TestRun | undefined {
-  if (rates === undefined || cells.length === 0) return undefined;
+function testRun(small: readonly RunRecord[], rates: RateValley | undefined, count: keyof RunRecord['N']): TestRun | undefined {
+  if (rates === undefined || small.length === 0) return undefined;
   const largest = small.reduce((most, record) => (record.N.nonEmbedding > most.N.nonEmbedding ? record : most));
   const tokens = Math.max(...small.map(({ config }) => config.tokens));
-  const shape = widened(largest);
+  const shape = widened(largest, new Set(small.map(({ config }) => config.shape.heads)));
   const batchSequences = unseenBatch(small.map(({ config }) => config.batchSequences));
   if (shape === undefined || batchSequences === undefined) return undefined;
   const base: RunConfig = { ...largest.config, shape, tokens, batchSequences, seed: 0, dataSeed: 0 };
   const N = countParameters(modelConfig(base, largest.vocabulary))[count];
   const B = batchSequences * base.context;
   const D = Math.floor(tokens / B) * B;
-  const rate = Number(rateAt(rates, N, B).value.toPrecision(3));
+  const rate = Number(valleyRate(rates, N, B).value.toPrecision(3));
   if (!(rate >= 1e-8 && rate <= 10)) return undefined;
   return { config: { ...base, learningRate: rate }, N, B, D };
 }
 
-/** The narrowest shape of the same depth and head width that is {@link TIMES_LARGER} as large. */
-function widened({ config, vocabulary, N }: RunRecord): Shape | undefined {
+/**
+ * The narrowest shape of the same depth that is {@link TIMES_LARGER} as large. Small models of one number of heads have wider
+ * heads as they grow, and so has the large one; otherwise it has more heads of the same width. Widths are whole multiples
+ * of the head width of the largest small model.
+ */
+function widened({ config, vocabulary, N }: RunRecord, heads: ReadonlySet<number>): Shape | undefined {
   const { shape } = config;
   const step = shape.width / shape.heads;
-  for (let heads = shape.heads + 1; heads <= 32 && heads * step <= 1024; heads++) {
-    const wider = { ...shape, width: heads * step, heads };
+  for (let times = shape.heads + 1; times * step <= 1024; times++) {
+    const width = times * step;
+    const wider = { ...shape, width, heads: heads.size === 1 ? shape.heads : times };
+    if (width % wider.heads !== 0 || wider.heads > 32) continue;
     if (countParameters(modelConfig({ ...config, shape: wider }, vocabulary)).nonEmbedding >= TIMES_LARGER * N.nonEmbedding) return wider;
   }
   return undefined;
@@ -261,8 +252,8 @@ function curveAt(
 }
 
 function curvesOf(
-  cells: readonly ForetellingCell[],
-  rows: ReturnType<typeof rowsOfRuns>,
+  cells: readonly ValleyCell[],
+  rows: readonly RunRow[],
   law: ((place: { N: number; B: number; S: number }) => number) | undefined,
 ): CurveOfCell[] {
   return cells
@@ -278,8 +269,8 @@ function curvesOf(
     }));
 }
 
-function leftCells(cells: readonly ForetellingCell[]): { id: string; reason: Sentence }[] {
-  return cells.flatMap(({ runs, edge }) => (edge === undefined ? [] : runs.map((id) => ({ id, reason: edgeReason }))));
+function leftCells(cells: readonly ValleyCell[], ids: readonly string[]): { id: string; reason: Sentence }[] {
+  return cells.flatMap(({ rows, edge }) => (edge === undefined ? [] : rows.map((row) => ({ id: ids[row], reason: edgeReason }))));
 }
 
 /** Settings of a run that differ from a sweep's base, whole: what a grid of that one run sets. */
@@ -297,7 +288,7 @@ export function asEstimate({ loss, low, high }: { loss: number; low: number; hig
   return { value: loss, low, high };
 }
 
-const noRates: Sentence = {
-  en: 'The best learning rate is known at too few sizes and batches to say what the large model should be trained with.',
-  zh: '已知最佳学习率的大小与批大小组合太少，无法推断大模型应使用的学习率。',
+const noTest: Sentence = {
+  en: 'No model follows from these runs that would test a law: it takes several batches, and a learning rate that can be used.',
+  zh: '由这些训练无法确定可用来检验定律的模型：需要多种批大小，以及可用的学习率。',
 };

@@ -12,17 +12,23 @@ import { ratesBeyond } from './tuning.ts';
 
 const shape = (layers: number, width: number, heads: number): Shape => ({ layers, width, heads, mlpRatio: 4 });
 
-const octaves = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => 2 ** (from + i));
+/** A batch in sequences, and the learning rates tried at it as powers of two: `count` of them, an octave apart. */
+interface Batch {
+  readonly batch: number;
+  readonly from: number;
+  readonly count: number;
+}
 
-/** Every size at every batch (in sequences) with learning rates about that batch's best: larger batches take higher ones. */
-function batchGrids(
-  shapes: readonly Shape[],
-  batches: readonly { readonly batch: number; readonly rates: readonly number[] }[],
-  seeds: readonly number[] = [0],
-): Grid[] {
-  return batches.map(({ batch, rates }) => ({
-    axes: { shape: shapes, batchSequences: [batch], learningRate: rates, seed: seeds },
-  }));
+/**
+ * Every size at every batch with learning rates about that batch's best: larger batches take higher ones. Each batch and
+ * rate has a seed of its own, so that the luck of one start is not that of all runs of a size.
+ */
+function batchGrids(shapes: readonly Shape[], batches: readonly Batch[], firstSeed = 0): Grid[] {
+  return batches
+    .flatMap(({ batch, from, count }) => Array.from({ length: count }, (_, i) => ({ batch, rate: 2 ** (from + i) })))
+    .map(({ batch, rate }, index) => ({
+      axes: { shape: shapes, batchSequences: [batch], learningRate: [rate], seed: [firstSeed + index] },
+    }));
 }
 
 /**
@@ -31,6 +37,11 @@ function batchGrids(
  */
 const constant = { schedule: 'constant' } as const;
 
+/** Two heads at every width, so that all sizes are of one family. */
+const wide = (...widths: readonly number[]): Shape[] => widths.map((width) => shape(2, width, 2));
+
+// Batches reach from well below to well above the critical one, in equal steps; tokens are a whole number of each. The
+// largest sizes, which cost most, are trained at the two batches that the foretold one lies between.
 const designs: Readonly<Record<ExperimentSize, { readonly base: RunInput; readonly grids: readonly Grid[] }>> = {
   smoke: {
     base: {
@@ -43,49 +54,69 @@ const designs: Readonly<Record<ExperimentSize, { readonly base: RunInput; readon
     grids: batchGrids(
       [shape(1, 4, 1), shape(1, 6, 1), shape(1, 8, 1), shape(1, 12, 1)],
       [
-        { batch: 2, rates: octaves(-9, -6) },
-        { batch: 6, rates: octaves(-8, -5) },
-        { batch: 24, rates: octaves(-7, -4) },
+        { batch: 2, from: -9, count: 4 },
+        { batch: 6, from: -8, count: 4 },
+        { batch: 24, from: -7, count: 4 },
       ],
     ),
   },
   minutes: {
-    // Tokens are a whole number of every batch, and many for such small models: a curve that still falls as fast as it
-    // did at its start says nothing of where it ends.
-    base: { ...constant, corpus: 'sotu', context: 16, tokens: 983_040, validationTokens: 16_384 },
-    grids: batchGrids(
-      [shape(2, 4, 1), shape(2, 8, 1), shape(2, 12, 2), shape(2, 20, 2)],
-      [
-        { batch: 4, rates: octaves(-9, -6) },
-        { batch: 16, rates: octaves(-8, -5) },
-        { batch: 64, rates: octaves(-7, -4) },
-        { batch: 256, rates: octaves(-6, -3) },
-      ],
-    ),
+    base: { ...constant, corpus: 'sotu', context: 16, tokens: 1_181_952, validationTokens: 16_384 },
+    grids: [
+      ...batchGrids(wide(8, 12, 16), [
+        { batch: 8, from: -9.5, count: 4 },
+        { batch: 24, from: -8.5, count: 4 },
+        { batch: 72, from: -7.5, count: 4 },
+        { batch: 216, from: -7.5, count: 4 },
+      ]),
+      ...batchGrids(
+        wide(24, 32),
+        [
+          { batch: 24, from: -8.5, count: 3 },
+          { batch: 72, from: -7.5, count: 3 },
+        ],
+        16,
+      ),
+    ],
   },
   lesson: {
-    base: { ...constant, corpus: 'sotu', context: 64, tokens: 4_915_200 },
-    grids: batchGrids(
-      [shape(2, 8, 1), shape(2, 12, 2), shape(2, 16, 2), shape(2, 24, 2), shape(2, 32, 2)],
-      [
-        { batch: 1, rates: octaves(-10, -6) },
-        { batch: 4, rates: octaves(-9, -5) },
-        { batch: 16, rates: octaves(-8, -4) },
-      ],
-    ),
+    base: { ...constant, corpus: 'sotu', context: 32, tokens: 4_976_640 },
+    grids: [
+      ...batchGrids(wide(8, 12, 16, 24), [
+        { batch: 4, from: -10, count: 5 },
+        { batch: 12, from: -9.5, count: 5 },
+        { batch: 36, from: -8.5, count: 5 },
+        { batch: 108, from: -8, count: 5 },
+      ]),
+      ...batchGrids(
+        wide(32, 48),
+        [
+          { batch: 12, from: -9.5, count: 4 },
+          { batch: 36, from: -8.5, count: 4 },
+        ],
+        20,
+      ),
+    ],
   },
   hours: {
-    base: { ...constant, corpus: 'sotu', context: 64, tokens: 9_830_400 },
-    grids: batchGrids(
-      [shape(2, 8, 1), shape(2, 12, 2), shape(2, 16, 2), shape(2, 24, 2), shape(2, 32, 2), shape(2, 48, 2), shape(2, 64, 2)],
-      [
-        { batch: 1, rates: octaves(-11, -6) },
-        { batch: 4, rates: octaves(-10, -5) },
-        { batch: 16, rates: octaves(-9, -4) },
-        { batch: 64, rates: octaves(-8, -3) },
-      ],
-      [0, 1],
-    ),
+    base: { ...constant, corpus: 'sotu', context: 64, tokens: 9_953_280 },
+    grids: [
+      ...batchGrids(wide(8, 12, 16, 24, 32), [
+        { batch: 2, from: -10.5, count: 6 },
+        { batch: 6, from: -10, count: 6 },
+        { batch: 18, from: -9, count: 6 },
+        { batch: 54, from: -8.5, count: 6 },
+        { batch: 162, from: -8, count: 6 },
+      ]),
+      ...batchGrids(
+        wide(48, 64),
+        [
+          { batch: 6, from: -10, count: 5 },
+          { batch: 18, from: -9, count: 5 },
+        ],
+        30,
+      ),
+    ],
   },
 };
 

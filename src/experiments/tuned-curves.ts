@@ -1,73 +1,111 @@
-// The loss curves of the best learning rate at each size and batch, and the law of that rate over both: what an
+// Loss curves at the best learning rate of each size and batch, as one valley over all of them gives it: what an
 // extrapolation to another size and batch is made from.
-import { fitParabola } from '../laws/budgets.ts';
-import type { Estimate, RunRow } from '../laws/fit.ts';
-import { fitLogLinear, logLinearEstimate, type LogLinearFit } from '../laws/log-linear.ts';
-import type { ParameterConvention } from '../model/counts.ts';
+import type { DesignProblem } from '../laws/design.ts';
+import type { RunRow } from '../laws/fit.ts';
+import { fitRateValley, valleyExcess, valleyRate, type RateValley } from '../laws/rate-valley.ts';
 import type { RunRecord } from '../sweep/record.ts';
 import type { TunedCell } from './tuning.ts';
 
-/** A held-out loss before this share of a run is still the warm-up's doing. */
-export const FIRST_SHARE = 0.1;
+/**
+ * A held-out loss before this share of a run is still the doing of the warm-up and of the first steps. Held-out losses are
+ * taken at halvings of a run: those at the end, at a half and at a quarter remain.
+ */
+export const FIRST_SHARE = 0.2;
 
-/** Rates on either side of the best that carry its parabola. */
-const NEIGHBOURS = 2;
+/** The best rate may lie this far beyond the last one tried: the valley's curvature is known from all the others. */
+const BEYOND_OCTAVES = 0.5;
+
+/** A size and batch with what the valley says of its learning rates. */
+export interface ValleyCell extends TunedCell {
+  /** Best learning rate by the valley; undefined where there is no valley. */
+  readonly rate: number | undefined;
+  /** Ids of the runs that its curve is the mean of. */
+  readonly runs: readonly string[];
+}
+
+/** Cells, curves at the best learning rate, and single runs brought to it. */
+export interface TunedCurves {
+  readonly cells: readonly ValleyCell[];
+  readonly valley: RateValley | DesignProblem;
+  /** Points of curves, one curve a cell; `run` names the cell. Cells whose best rate lies beyond those tried are absent. */
+  readonly rows: readonly RunRow[];
+  /** The end of every single run of those cells. */
+  readonly singles: readonly RunRow[];
+}
+
+/** Whether a valley was found. */
+export function isValley(valley: RateValley | DesignProblem): valley is RateValley {
+  return !('status' in valley);
+}
 
 /**
- * Learning rate at the vertex of a parabola in its logarithm through the best rate of a cell and its neighbours; undefined
- * where the best one tried is at an end, and where only one was tried.
- * @param rows the table that the cell indexes
+ * @param cells of the table
+ * @param rows the table
+ * @param records one for each row
  */
-export function vertexRate(cell: TunedCell, rows: readonly RunRow[]): number | undefined {
-  const { tried, lr } = cell;
-  if (cell.edge !== undefined || tried.length < 3) return undefined;
-  const best = tried.indexOf(lr);
-  const near = tried.slice(Math.max(0, best - NEIGHBOURS), best + NEIGHBOURS + 1);
-  const points = cell.rows.map((row) => rows[row]).filter((row) => near.includes(row.lr!) && row.status === 'done');
-  const parabola = fitParabola(
-    points.map((row) => Math.log(row.lr!)),
-    points.map((row) => row.loss),
+export function tunedCurves(cells: readonly TunedCell[], rows: readonly RunRow[], records: readonly RunRecord[]): TunedCurves {
+  const runs = cells.flatMap((cell) =>
+    cell.rows.flatMap((row) =>
+      rows[row].status === 'done' ? [{ row, cell: keyOf(cell), N: cell.N, B: cell.B, lr: rows[row].lr!, loss: rows[row].loss }] : [],
+    ),
   );
-  if (parabola === undefined || !(parabola.curvature > 0)) return lr;
-  // A vertex beyond the neighbours of the best rate is the parabola's misfit, not the optimum.
-  return Math.min(Math.max(Math.exp(parabola.vertex), tried[best - 1]), tried[best + 1]);
-}
-
-/** Best learning rate = e^c · N^n · B^b. */
-export interface RateLaw {
-  /** Exponents of N and B, 95 % intervals. */
-  readonly N: Estimate;
-  readonly B: Estimate;
-  readonly cells: number;
-  readonly fit: LogLinearFit;
-}
-
-/** The law of the best learning rate over cells; undefined while too few of them have one. */
-export function fitRateLaw(
-  cells: readonly { readonly N: number; readonly B: number; readonly rate: number | undefined }[],
-  options: { resamples: number; seed: number },
-): RateLaw | undefined {
-  const known = cells.filter((cell) => cell.rate !== undefined);
-  const fit = fitLogLinear({
-    terms: known.map(({ N, B }) => [1, Math.log(N), Math.log(B)]),
-    y: known.map(({ rate }) => Math.log(rate!)),
-    weights: known.map(() => 1),
-    options,
+  const valley = fitRateValley(runs);
+  if (!isValley(valley)) return { cells: cells.map((cell) => ({ ...cell, rate: undefined, runs: [] })), valley, rows: [], singles: [] };
+  const fitted = valley.used.map((index) => runs[index]);
+  const placed = cells.map((cell) => {
+    const rate = valleyRate(valley, cell.N, cell.B).value;
+    const members = fitted.filter((run) => run.cell === keyOf(cell));
+    return { ...cell, rate, edge: edgeOf(rate, cell.tried), runs: members.map(({ row }) => records[row].id), members };
   });
-  return fit && { N: logLinearEstimate(fit, [0, 1, 0]), B: logLinearEstimate(fit, [0, 0, 1]), cells: known.length, fit };
+  const kept = placed.filter(({ edge, members }) => edge === undefined && members.length > 0);
+  return {
+    cells: placed.map(({ members: _, ...cell }) => cell),
+    valley,
+    rows: kept.flatMap(({ N, B, members }) =>
+      meanCurve(members, records, valley).map((point) => ({ ...point, N, B, run: keyOf({ N, B }) })),
+    ),
+    singles: kept.flatMap(({ N, B, D, S, members }) =>
+      members.map((member) => ({ N, B, D, S, loss: atBestRate(member.loss, member, valley), run: records[member.row].id })),
+    ),
+  };
 }
 
-/** The best learning rate at a size and batch by the law. */
-export function rateAt({ fit }: RateLaw, N: number, B: number): Estimate {
-  const { value, low, high } = logLinearEstimate(fit, [1, Math.log(N), Math.log(B)]);
-  return { value: Math.exp(value), low: Math.exp(low), high: Math.exp(high) };
+interface Member {
+  readonly row: number;
+  readonly N: number;
+  readonly B: number;
+  readonly lr: number;
 }
 
-/** Held-out losses along runs, after their warm-up. */
-export function rowsOfRuns(records: readonly RunRecord[], count: ParameterConvention): RunRow[] {
-  return records.flatMap(({ id, N, B, S, seed, validation }) =>
-    validation
-      .filter(([step]) => step >= FIRST_SHARE * S)
-      .map(([step, tokens, loss]) => ({ N: N[count], D: tokens, B, S: step, loss, seed, run: id })),
+/** Geometric mean, over the runs of a cell, of held-out losses brought to the best learning rate. */
+function meanCurve(
+  members: readonly Member[],
+  records: readonly RunRecord[],
+  valley: RateValley,
+): { S: number; D: number; loss: number }[] {
+  const [first, ...others] = members.map(
+    ({ row }) => new Map(records[row].validation.map(([step, tokens, loss]) => [step, { tokens, loss }])),
   );
+  const { S } = records[members[0].row];
+  return [...first].flatMap(([step, { tokens }]) => {
+    // Runs of one cell are as long as each other, so all were held against the held-out text at the same steps.
+    if (step < FIRST_SHARE * S || others.some((other) => !other.has(step))) return [];
+    const logs = members.map((member, index) =>
+      Math.log(atBestRate((index === 0 ? first : others[index - 1]).get(step)!.loss, member, valley)),
+    );
+    return [{ S: step, D: tokens, loss: Math.exp(logs.reduce((sum, value) => sum + value, 0) / logs.length) }];
+  });
+}
+
+function atBestRate(loss: number, run: Member, valley: RateValley): number {
+  return loss * Math.exp(-valleyExcess(valley, run));
+}
+
+function edgeOf(rate: number, tried: readonly number[]): TunedCell['edge'] {
+  const beyond = 2 ** BEYOND_OCTAVES;
+  return rate < tried[0] / beyond ? 'low' : rate > tried[tried.length - 1] * beyond ? 'high' : undefined;
+}
+
+function keyOf({ N, B }: { readonly N: number; readonly B: number }): string {
+  return `${N} ${B}`;
 }

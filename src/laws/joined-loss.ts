@@ -2,6 +2,7 @@
 // holds where the other does not bind, with the tokens counted as if they had been read at a small batch (eq. 5.3, 5.5):
 //   L = [(N_c/N)^{αN/αD} + D_c/D_min]^{αD},   D_min = D/(1 + B/B_crit).
 // It has no floor, and B_crit does not move with the loss: five constants, which short ranges of small runs can bear.
+// A floor E beneath it, L = E + [...]^{αD} (as in Hoffmann et al., arXiv 2203.15556), may be asked for.
 import { enoughPoints, firstProblem, refused, wideEnough, type DesignProblem } from './design.ts';
 import type { Fit, RunRow } from './fit.ts';
 import { fitCurve, type CurveProblem } from './levenberg.ts';
@@ -10,8 +11,14 @@ import { withoutInterval } from './statistics.ts';
 import { logistic, logSum, softplus } from './trajectory-forms.ts';
 import { usableRows } from './usable-rows.ts';
 
-/** Constants: N_c in parameters, D_c and B_crit in tokens. */
-export type JoinedLossParameter = 'alphaN' | 'Nc' | 'alphaD' | 'Dc' | 'Bcrit';
+/** Constants: N_c in parameters, D_c and B_crit in tokens; E, the floor, in nats per token, only where it was asked for. */
+export type JoinedLossParameter = 'E' | 'alphaN' | 'Nc' | 'alphaD' | 'Dc' | 'Bcrit';
+
+/** Choices of the fit. */
+export interface JoinedLossOptions {
+  /** Whether the law has a floor. Default: none. */
+  readonly floor?: boolean;
+}
 
 /** The fitted law. Residuals are log loss − log fitted. Intervals are left to whoever resamples the runs. */
 export interface JoinedLossFit extends Fit<JoinedLossParameter> {
@@ -20,7 +27,7 @@ export interface JoinedLossFit extends Fit<JoinedLossParameter> {
   readonly at: (N: number, D: number, B: number) => number;
 }
 
-/** (log size term at the middle, its exponent αN/αD, log tokens term at the middle, log B_crit, αD). */
+/** (log size term at the middle, its exponent αN/αD, log tokens term at the middle, log B_crit, αD), and log E with a floor. */
 type Working = readonly number[];
 
 const CONSTANTS = 5;
@@ -28,8 +35,12 @@ const CONSTANTS = 5;
 /** Starts: αN/αD, αD, and B_crit as a multiple of the middle batch. */
 const STARTS = [0.4, 0.8, 1.6].flatMap((ratio) => [0.1, 0.25].flatMap((alphaD) => [1, 30].map((batch) => ({ ratio, alphaD, batch }))));
 
+/** Floors that the search starts from, and the lowest it may reach, as shares of the least loss seen. */
+const FLOOR_STARTS = [0.2, 0.6];
+const LEAST_FLOOR = 1e-3;
+
 /** Fits the law to rows with N, B and S or D; points of one run's curve are rows like others. */
-export function fitJoinedLoss(table: readonly RunRow[]): JoinedLossFit {
+export function fitJoinedLoss(table: readonly RunRow[], { floor = false }: JoinedLossOptions = {}): JoinedLossFit {
   const complete = table.map((row) =>
     row.D === undefined && row.S !== undefined && row.B !== undefined ? { ...row, D: row.S * row.B } : row,
   );
@@ -43,19 +54,29 @@ export function fitJoinedLoss(table: readonly RunRow[]): JoinedLossFit {
   const N = rows.map((row) => row.N!);
   const D = rows.map((row) => row.D!);
   const B = rows.map((row) => row.B!);
-  const problem = firstProblem(enoughPoints(rows.length, CONSTANTS), wideEnough(N, 'N'), wideEnough(D, 'D'), wideEnough(B, 'B'));
+  const problem = firstProblem(
+    enoughPoints(rows.length, CONSTANTS + (floor ? 1 : 0)),
+    wideEnough(N, 'N'),
+    wideEnough(D, 'D'),
+    wideEnough(B, 'B'),
+  );
   if (problem !== undefined) return refuse(problem);
   const middle = (values: readonly number[]): number => values.reduce((sum, value) => sum + Math.log(value), 0) / values.length;
   const centre = [middle(N), middle(D), middle(B)] as const;
-  const curve = curveOf({ N, D, B, loss: rows.map((row) => row.loss) }, centre);
+  const curve = curveOf({ N, D, B, loss: rows.map((row) => row.loss) }, centre, floor);
   const meanLoss = middle(rows.map((row) => row.loss));
+  const leastLoss = Math.min(...rows.map((row) => row.loss));
   let best: ReturnType<typeof fitCurve> | undefined;
-  for (const { ratio, alphaD, batch } of STARTS) {
-    // Both terms alike in the middle: their sum is L^{1/αD} there.
-    const half = meanLoss / alphaD - Math.LN2;
-    const logBatch = centre[2] + Math.log(batch);
-    const fit = fitCurve({ ...curve, start: [half, ratio, half - softplus(centre[2] - logBatch), logBatch, alphaD], rounds: 2 });
-    if (best === undefined || fit.sumOfSquares < best.sumOfSquares) best = fit;
+  for (const share of floor ? FLOOR_STARTS : [0]) {
+    for (const { ratio, alphaD, batch } of STARTS) {
+      const E = share * leastLoss;
+      // Both terms alike in the middle: their sum is (L − E)^{1/αD} there.
+      const half = Math.log(Math.exp(meanLoss) - E) / alphaD - Math.LN2;
+      const logBatch = centre[2] + Math.log(batch);
+      const start = [half, ratio, half - softplus(centre[2] - logBatch), logBatch, alphaD, ...(floor ? [Math.log(E)] : [])];
+      const fit = fitCurve({ ...curve, start, rounds: 2 });
+      if (best === undefined || fit.sumOfSquares < best.sumOfSquares) best = fit;
+    }
   }
   if (best === undefined || !Number.isFinite(best.sumOfSquares))
     return refuse({ status: 'not converged', message: sentences.notConverged });
@@ -67,7 +88,10 @@ export function fitJoinedLoss(table: readonly RunRow[]): JoinedLossFit {
   ] as const)
     if (working[index] <= curve.lower![index] || working[index] >= curve.upper![index])
       return refuse({ status: 'bound hit', message: sentences.boundHit(name, value) });
-  const constants: Record<JoinedLossParameter, number> = {
+  const E = floor ? Math.exp(working[5]) : 0;
+  if (floor && working[5] <= curve.lower![5]) return refuse({ status: 'bound hit', message: sentences.boundHit('E', 0) });
+  const constants: Partial<Record<JoinedLossParameter, number>> & Record<Exclude<JoinedLossParameter, 'E'>, number> = {
+    ...(floor ? { E } : {}),
     alphaN: ratio * alphaD,
     Nc: Math.exp(centre[0] + size / ratio),
     alphaD,
@@ -78,8 +102,8 @@ export function fitJoinedLoss(table: readonly RunRow[]): JoinedLossFit {
     law: 'joined',
     status: 'converged',
     message: {
-      en: `L = [(${shown(constants.Nc)}/N)^${ratio.toFixed(2)} + (${shown(constants.Dc)}/D)·(1 + B/${shown(constants.Bcrit)})]^${alphaD.toFixed(3)} from ${rows.length} points.`,
-      zh: `由 ${rows.length} 个点得到 L = [(${shown(constants.Nc)}/N)^${ratio.toFixed(2)} + (${shown(constants.Dc)}/D)·(1 + B/${shown(constants.Bcrit)})]^${alphaD.toFixed(3)}。`,
+      en: `L = ${floor ? `${E.toFixed(3)} + ` : ''}[(${shown(constants.Nc)}/N)^${ratio.toFixed(2)} + (${shown(constants.Dc)}/D)·(1 + B/${shown(constants.Bcrit)})]^${alphaD.toFixed(3)} from ${rows.length} points.`,
+      zh: `由 ${rows.length} 个点得到 L = ${floor ? `${E.toFixed(3)} + ` : ''}[(${shown(constants.Nc)}/N)^${ratio.toFixed(2)} + (${shown(constants.Dc)}/D)·(1 + B/${shown(constants.Bcrit)})]^${alphaD.toFixed(3)}。`,
     },
     parameters: Object.fromEntries(Object.entries(constants).map(([name, value]) => [name, withoutInterval(value)])),
     objective: { name: 'ls', value: best.sumOfSquares / 2 },
@@ -97,23 +121,26 @@ function terms([size, ratio, tokens, logBatch]: Working, logN: number, logD: num
 
 function logLoss(working: Working, logN: number, logD: number, logB: number): number {
   const { u, v } = terms(working, logN, logD, logB);
-  return working[4] * logSum(u, v);
+  const above = working[4] * logSum(u, v);
+  return working.length > CONSTANTS ? logSum(working[5], above) : above;
 }
 
 function curveOf(
   data: { N: readonly number[]; D: readonly number[]; B: readonly number[]; loss: readonly number[] },
   [centreN, centreD]: readonly [number, number, number],
+  floor: boolean,
 ): Omit<CurveProblem, 'start'> {
   const logN = data.N.map((value) => Math.log(value) - centreN);
   const logD = data.D.map((value) => Math.log(value) - centreD);
   const logB = data.B.map(Math.log);
   const lowestB = Math.min(...logB);
   const highestB = Math.max(...logB);
+  const leastLoss = Math.log(Math.min(...data.loss));
   return {
     y: data.loss.map(Math.log),
     // B_crit far above all batches says that none of them costs tokens, far below that all are steps: both are answers.
-    lower: [-500, 0.02, -500, lowestB - Math.log(1000), 0.005],
-    upper: [500, 20, 500, highestB + Math.log(1000), 3],
+    lower: [-500, 0.02, -500, lowestB - Math.log(1000), 0.005, ...(floor ? [leastLoss + Math.log(LEAST_FLOOR)] : [])],
+    upper: [500, 20, 500, highestB + Math.log(1000), 3, ...(floor ? [leastLoss] : [])],
     model: (working) => logN.map((n, i) => logLoss(working, n, logD[i], logB[i])),
     jacobian: (working) =>
       logN.map((n, i) => {
@@ -121,7 +148,16 @@ function curveOf(
         const sum = logSum(u, v);
         const share = Math.exp(u - sum);
         const alphaD = working[4];
-        return [alphaD * share, -alphaD * share * n, alphaD * (1 - share), -alphaD * (1 - share) * logistic(logB[i] - working[3]), sum];
+        const derivatives = [
+          alphaD * share,
+          -alphaD * share * n,
+          alphaD * (1 - share),
+          -alphaD * (1 - share) * logistic(logB[i] - working[3]),
+          sum,
+        ];
+        if (!floor) return derivatives;
+        const above = logistic(alphaD * sum - working[5]);
+        return [...derivatives.map((value) => value * above), 1 - above];
       }),
   };
 }
