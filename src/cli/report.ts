@@ -1,12 +1,15 @@
 // `lab report`: the fits and the verdict that the page shows, from a file of runs.
 import type { Analysis, TableAnalysis } from '../experiments/experiment.ts';
 import { experimentOf, experiments } from '../experiments/index.ts';
+import { predictionsTable } from '../experiments/predictions-table.ts';
 import { figureText } from './figure-text.ts';
 import { InputError, type Locale, type Sentence } from '../messages/sentence.ts';
 import type { RunRecord } from '../sweep/record.ts';
 import { exactly, oneOf, readOptions, wholeNumber } from './arguments.ts';
 import type { CommandStreams } from './fit.ts';
+import { PredictionFile, predictionsPath } from './prediction-file.ts';
 import { readRuns } from './store-file.ts';
+import { judge } from '../sweep/prediction.ts';
 
 export const REPORT_USAGE = `Usage: npm run -s lab -- report RUNS.jsonl [options]
 
@@ -16,7 +19,9 @@ export const REPORT_USAGE = `Usage: npm run -s lab -- report RUNS.jsonl [options
 --loss finalLoss          finalLoss (validation at the end) | smoothedTrainLoss
 --bootstrap 1000          resamples; 0 for none
 --seed 0                  seed of the resamples
---language en             en | zh: language of sentences`;
+--language en             en | zh: language of sentences
+
+Predictions kept beside the runs (RUNS.predictions.jsonl) are listed with what became of them.`;
 
 /** Runs `report` with the arguments after it; resolves with the exit code. Rejects with an InputError on bad arguments or a bad file. */
 export async function reportCommand(args: readonly string[], io: Pick<CommandStreams, 'out'>): Promise<number> {
@@ -43,8 +48,18 @@ export async function reportCommand(args: readonly string[], io: Pick<CommandStr
   const analysis = experiment.analyse(records, options);
   const verdict = experiment.verdict(analysis);
   const figures = experiment.figures(analysis);
+  const kept = await new PredictionFile(predictionsPath(path)).all();
   if (values.json) {
-    const whole = { experiment: experiment.id, verdict, runs: counts(records), ...analysis, ...tableWithIds(analysis), figures };
+    const predictions = kept.map((one) => ({ ...one, judgement: judge(one.prediction, one.outcome) }));
+    const whole = {
+      experiment: experiment.id,
+      verdict,
+      runs: counts(records),
+      ...analysis,
+      ...tableWithIds(analysis),
+      figures,
+      predictions,
+    };
     io.out(`${JSON.stringify(inLanguage(whole, language))}\n`);
     return 0;
   }
@@ -55,7 +70,7 @@ export async function reportCommand(args: readonly string[], io: Pick<CommandStr
     '',
     `runs: ${finished} finished, ${diverged} diverged, ${failed} failed, ${skipped} skipped; N is ${options.count}, the loss ${options.loss}`,
     ...stepsLine(records),
-    ...figures.flatMap((figure) => ['', figureText(figure, language)]),
+    ...[...figures, ...(kept.length > 0 ? [predictionsTable(kept)] : [])].flatMap((figure) => ['', figureText(figure, language)]),
   ];
   io.out(`${lines.join('\n')}\n`);
   return 0;

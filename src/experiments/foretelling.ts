@@ -9,7 +9,7 @@ import { modelConfig } from '../model/parameters.ts';
 import type { PredictedPoint, PredictionDraft } from '../sweep/prediction.ts';
 import type { CurvePoint, RunRecord } from '../sweep/record.ts';
 import type { Analysis, AnalysisOptions } from './experiment.ts';
-import { ableLaws, predictor, tryLaws, type PredictedLoss, type Rehearsal } from './extrapolation.ts';
+import { ableLaws, predictor, tryLaws, type Doubts, type PredictedLoss, type Rehearsal } from './extrapolation.ts';
 import { tableOf } from './rows.ts';
 import { valleyRate, type RateValley } from '../laws/rate-valley.ts';
 import { FIRST_SHARE, isValley, tunedCurves, type ValleyCell } from './tuned-curves.ts';
@@ -80,6 +80,8 @@ export interface Foretelling extends Analysis {
   /** What is to be frozen; undefined where nothing can be foretold, and `why` says so. */
   readonly draft: PredictionDraft | undefined;
   readonly why: Sentence | undefined;
+  /** What the standard error of the draft is made of. */
+  readonly doubts: Doubts | undefined;
   /** Large models that were trained, in the order of their ids. */
   readonly trained: readonly TrainedTarget[];
 }
@@ -93,14 +95,15 @@ export function foretell(records: readonly RunRecord[], options: AnalysisOptions
   const { cells, valley, rows, singles } = tunedCurves(tunedCells(table.rows, table.records), table.rows, table.records);
   const rates = isValley(valley) ? valley : undefined;
   const tried = tryLaws(rows);
-  const { best, predict } = firstOf(ableLaws(tried), (law) => predictor(law, rows, singles));
+  const able = ableLaws(tried);
+  const { best, predict } = firstOf(able, (law) => predictor(law, { rows, singles, able }));
   const largestN = Math.max(0, ...small.map(({ N }) => N[count]));
   const at = (N: number, B: number, D: number) => {
     if (predict === undefined || best === undefined) return undefined;
-    const final = predict({ N, B, S: D / B });
+    const { doubts, ...final } = predict({ N, B, S: D / B });
     if (!(final.loss > 0) || !Number.isFinite(final.standardError)) return undefined;
     const unchanged = best.fitted.loss({ N: largestN, B, S: D / B });
-    return { final, curve: curveAt(predict, { N, B, D }), unchanged };
+    return { final, doubts, curve: curveAt(predict, { N, B, D }), unchanged };
   };
   const test = testRun(small, rates, count);
   const foretold = test && at(test.N, test.B, test.D);
@@ -138,6 +141,7 @@ export function foretell(records: readonly RunRecord[], options: AnalysisOptions
             unchanged: foretold.unchanged,
           }
         : undefined,
+    doubts: foretold?.doubts,
     why:
       foretold === undefined
         ? isValley(valley)

@@ -55,11 +55,11 @@ export function tunedCurves(cells: readonly TunedCell[], rows: readonly RunRow[]
   const placed = cells.map((cell) => {
     const rate = valleyRate(valley, cell.N, cell.B).value;
     const members = fitted.filter((run) => run.cell === keyOf(cell));
-    return { ...cell, rate, edge: edgeOf(rate, cell.tried), runs: members.map(({ row }) => records[row].id), members };
+    return { ...cell, rate, edge: edgeOf(rate, cell.tried), members };
   });
   const kept = placed.filter(({ edge, members }) => edge === undefined && members.length > 0);
   return {
-    cells: placed.map(({ members: _, ...cell }) => cell),
+    cells: placed.map(({ members, ...cell }) => ({ ...cell, runs: members.map(({ row }) => records[row].id) })),
     valley,
     rows: kept.flatMap(({ N, B, members }) =>
       meanCurve(members, records, valley).map((point) => ({ ...point, N, B, run: keyOf({ N, B }) })),

@@ -5,8 +5,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../../src/cli/main.ts';
 import { duration, progressLine, short } from '../../../src/cli/progress-bar.ts';
+import { parseRun } from '../../../src/config/parse.ts';
 import { expandSweep } from '../../../src/config/sweep.ts';
 import { bowl } from '../../../src/experiments/bowl.ts';
+import {
+  freezePrediction,
+  predictionLine,
+  type FrozenPrediction,
+  type PredictionDraft,
+  type PredictionEntry,
+} from '../../../src/sweep/prediction.ts';
 import { toJsonLines } from '../../../src/sweep/record-lines.ts';
 import { plantedRecords, plantedSweep } from '../experiments/planted-records.ts';
 import { FakePool, type FakeOptions } from '../sweep/fake-pool.ts';
@@ -224,6 +232,64 @@ describe('lab report', () => {
     const { out } = await lab(['report', path, '--bootstrap', '200']);
     expect(out).toContain('The bowl: shown');
     expect(out).toContain('best learning rate');
+    expect(out).not.toContain('Predictions');
+  });
+});
+
+describe('predictions beside the runs', () => {
+  const config = parseRun({ shape: { layers: 2, width: 64, heads: 2 }, learningRate: 0.004 });
+  const draft: PredictionDraft = {
+    experiment: 'predict-then-train',
+    config,
+    N: 100_000,
+    largestN: 12_500,
+    count: 'nonEmbedding',
+    D: 409_600,
+    B: 128,
+    batchesSeen: [32, 512],
+    fit: { law: 'L = E + A/N^a', parameters: { E: 1.5, A: 3, a: 0.2 }, runs: 12 },
+    curve: [{ tokens: 409_600, loss: 2, low: 1.9, high: 2.1 }],
+    final: { loss: 2, low: 1.9, high: 2.1, standardError: 0.025 },
+    unchanged: 2.2,
+  };
+  const runs = plantedRecords(plantedSweep({ widths: [8] }), () => ({ lr: 2 ** -6, B: 110, loss: 2, hessian: [0.03, 0, 0.02] }), 0.002);
+  const outcome = (frozen: FrozenPrediction, loss: number): PredictionEntry => ({
+    kind: 'outcome',
+    outcome: { prediction: frozen.hash, run: frozen.run, recorded: '2026-01-03T00:00:00.000Z', status: 'finished', loss },
+  });
+
+  it('are listed by report: a hit, a miss, one that waits, and one that was changed', async () => {
+    const path = file('foretold.jsonl', toJsonLines(runs));
+    const [hit, miss, waiting, changed] = [1, 2, 3, 4].map((day) => freezePrediction(draft, `2026-01-01T0${day}:00:00.000Z`));
+    const entries: PredictionEntry[] = [
+      ...[hit, miss, waiting, { ...changed, N: 200_000 }].map((prediction) => ({ kind: 'prediction' as const, prediction })),
+      outcome(hit, 2.02),
+      outcome(miss, 2.2),
+      outcome(changed, 2),
+    ];
+    file('foretold.predictions.jsonl', entries.map((entry) => `${predictionLine(entry)}\n`).join(''));
+    const { code, out } = await lab(['report', path, '--bootstrap', '0']);
+    expect(code).toBe(0);
+    expect(out).toContain('1 hits, 1 misses');
+    const lineOf = (prediction: FrozenPrediction): string => out.split('\n').find((line) => line.includes(prediction.hash)) ?? '';
+    expect(lineOf(hit)).toMatch(/2 \(1\.9 … 2\.1\).*2\.02 .* hit /);
+    expect(lineOf(miss)).toMatch(/2\.2 .*10 .* miss /);
+    expect(lineOf(waiting)).toContain('not trained yet');
+    expect(lineOf(changed)).toContain('does not verify');
+    const report = JSON.parse((await lab(['report', path, '--json', '--bootstrap', '0'])).out) as {
+      predictions: { judgement: { status: string; standardErrors?: number } }[];
+    };
+    expect(report.predictions.map(({ judgement }) => judgement.status)).toEqual(['hit', 'miss', 'waiting', 'does not verify']);
+    expect(report.predictions[1].judgement.standardErrors).toBeCloseTo(Math.log(1.1) / 0.025, 6);
+    expect((await lab(['report', path, '--bootstrap', '0', '--language', 'zh'])).out).toContain('未命中');
+  });
+
+  it('that cannot be read stop the report in a sentence', async () => {
+    const path = file('spoilt.jsonl', toJsonLines(runs));
+    file('spoilt.predictions.jsonl', 'Call me Ishmael.\n');
+    const { code, err } = await lab(['report', path, '--bootstrap', '0']);
+    expect(code).toBe(1);
+    expect(err).toContain('Line 1 of the predictions');
   });
 });
 

@@ -57,3 +57,25 @@ describe('joined power laws', () => {
     expect(fit.at(1, 1, 1)).toBeNaN();
   });
 });
+
+describe('joined power laws above a floor', () => {
+  const floored = (noise = 0): RunRow[] => {
+    const random = createRandom(5);
+    return table(0).map((row) => ({ ...row, loss: (0.8 + 0.6 * row.loss) * Math.exp(noise * random.normal()) }));
+  };
+
+  it('recover a planted floor and foretell far beyond the sizes', () => {
+    const fit = fitJoinedLoss(floored(), { floor: true });
+    expect(fit.status).toBe('converged');
+    expect(fit.parameters.E!.value).toBeCloseTo(0.8, 4);
+    expect(fit.parameters.Bcrit!.value / truth.Bcrit).toBeCloseTo(1, 3);
+    expect(fit.at(64_000, 4e6, 128)).toBeCloseTo(0.8 + 0.6 * loss(64_000, 4e6, 128), 5);
+    expect(fitJoinedLoss(floored()).parameters.E).toBeUndefined();
+  });
+
+  it('are refused where there is none', () => {
+    const fit = fitJoinedLoss(table(0), { floor: true });
+    expect(fit.status).not.toBe('converged');
+    expect(fit.message.en).toContain('E');
+  });
+});
