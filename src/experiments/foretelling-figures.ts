@@ -8,7 +8,7 @@ import { edgeReason } from './tuning.ts';
 
 /** All figures. */
 export function foretellingFigures(analysis: Foretelling): readonly Figure[] {
-  return [curveFigure(analysis), outcomeTable(analysis), lawsTable(analysis), ratesFigure(analysis)];
+  return [curveFigure(analysis), outcomeTable(analysis), doubtsTable(analysis), lawsTable(analysis), ratesFigure(analysis)];
 }
 
 const tokens: Sentence = { en: 'training tokens', zh: '训练词元数' };
@@ -134,14 +134,41 @@ function outcomeTable({ trained, draft, largestN }: Foretelling): TableFigure {
   };
 }
 
+/** What the interval is made of. */
+function doubtsTable({ doubts }: Foretelling): TableFigure {
+  const row = (what: Sentence, value: number): TableFigure['rows'][number] => [what, 100 * value];
+  return {
+    kind: 'table',
+    id: 'doubts',
+    title: { en: 'Where the interval comes from', zh: '区间的来源' },
+    caption: {
+      en: 'Standard errors, as shares of the foretold loss; the square of the whole is the sum of their squares.',
+      zh: '标准误占预测损失的比例；总标准误的平方等于各项平方之和。',
+    },
+    columns: [
+      { en: 'doubt', zh: '不确定性' },
+      { en: 'standard error, %', zh: '标准误（%）' },
+    ],
+    rows:
+      doubts === undefined
+        ? []
+        : [
+            row({ en: 'of the fitted constants (each curve left out once)', zh: '拟合常数（逐一去掉一条曲线）' }, doubts.constants),
+            row({ en: 'of the law (errors in rehearsal, other laws)', zh: '定律本身（预演误差、其他定律）' }, doubts.law),
+            row({ en: 'of one more run (scatter of single runs)', zh: '单次训练（各次训练的离散）' }, doubts.run),
+            row({ en: 'whole', zh: '合计' }, Math.hypot(doubts.constants, doubts.law, doubts.run)),
+          ],
+  };
+}
+
 function lawsTable({ laws, chosen }: Foretelling): TableFigure {
   return {
     kind: 'table',
     id: 'laws',
     title: { en: 'Laws that were tried', zh: '所试的定律' },
     caption: {
-      en: 'Each was fitted to the smallest sizes alone and held against the largest; the one with the least error there foretells.',
-      zh: '每个定律先只用最小的几种大小拟合，再与最大的一种比较；误差最小者用于预测。',
+      en: 'Each was fitted to the smallest three sizes, to the smallest four, ..., and held against the larger ones; the one with the least error there foretells.',
+      zh: '每个定律先后只用最小的三种、四种……大小拟合，再与更大的模型比较；误差最小者用于预测。',
     },
     columns: [
       { en: 'law', zh: '定律' },
@@ -186,8 +213,8 @@ function ratesFigure({ cells, rates, draft, trained }: Foretelling): PlotFigure 
     id: 'rates',
     title: { en: 'Best learning rates, and the one that the large model is given', zh: '最佳学习率，以及大模型所用的学习率' },
     caption: {
-      en: 'At each size and batch the vertex of a parabola; grey where the best rate tried is the last one.',
-      zh: '每种大小与批大小取抛物线顶点；灰色表示最佳学习率位于所试范围的一端。',
+      en: 'Points: the best rate tried at each size and batch; grey where the line puts it beyond all those tried. Lines: one valley through all runs, whose bottom is a power of size and batch; band: 95 %.',
+      zh: '点：每种大小与批大小下所试的最佳学习率，灰色表示直线给出的最佳值超出所试范围。线：由所有训练共同拟合的谷底，为大小与批大小的幂函数；阴影为 95 % 区间。',
     },
     x: { label: same('N'), scale: 'log' },
     y: { label: { en: 'learning rate', zh: '学习率' }, scale: 'log', octaves: true },
@@ -196,7 +223,7 @@ function ratesFigure({ cells, rates, draft, trained }: Foretelling): PlotFigure 
         id: `B ${B}`,
         label: same(`B = ${B}`),
         points: cells.flatMap((cell) =>
-          cell.B === B ? [{ x: cell.N, y: cell.rate ?? cell.lr, runs: cell.runs, ...(cell.edge ? { leftOut: edgeReason } : {}) }] : [],
+          cell.B === B ? [{ x: cell.N, y: cell.lr, runs: cell.runs, ...(cell.edge ? { leftOut: edgeReason } : {}) }] : [],
         ),
       })),
       ...(used ? [{ id: 'given', label: { en: 'given to the large model', zh: '大模型所用' }, points: [{ x: used.N, y: used.lr }] }] : []),

@@ -197,7 +197,8 @@ function next(analysis: Foretelling, sweep: SweepConfig): NextStage | undefined 
     analysis.trained.length > 0
       ? []
       : ratesBeyond(
-          cells.filter(({ tried }) => tried.length < MOST_RATES),
+          // One run a rate, as in the sweep itself, though its rates have seeds of their own.
+          cells.flatMap((cell) => (cell.tried.length < MOST_RATES ? [{ ...cell, seeds: [cell.config.seed] }] : [])),
           sweep,
         );
   if (beyond.length > 0)
@@ -235,12 +236,12 @@ export const predictThenTrain: Experiment<Foretelling> = {
   },
   text: [
     {
-      en: 'Several small models are trained over batches and learning rates, the rate constant after its warm-up, so that every point of a curve is the end of a shorter run. At each size and batch the best learning rate is kept, and a law over size, steps and batch is fitted to the held-out losses along those runs.',
-      zh: '若干小模型在多种批大小与学习率下训练；预热后学习率保持不变，因此曲线上的每一点都相当于一次较短训练的终点。对每种大小与批大小保留最佳学习率，再对这些训练过程中的留出损失拟合一个关于模型大小、步数与批大小的定律。',
+      en: 'Several small models are trained over batches and learning rates, the rate constant after its warm-up, so that every point of a curve is the end of a shorter run. One valley of the learning rate is laid through all of them, its bottom a power of size and batch; held-out losses along the runs are brought to that bottom, averaged at each size and batch, and a law over size, tokens and batch is fitted to them.',
+      zh: '若干小模型在多种批大小与学习率下训练；预热后学习率保持不变，因此曲线上的每一点都相当于一次较短训练的终点。由全部训练共同拟合一条学习率的“谷”，谷底为大小与批大小的幂函数；把训练过程中的留出损失换算到谷底，按大小与批大小取平均，再拟合一个关于模型大小、词元数与批大小的定律。',
     },
     {
-      en: 'Which law? Each is rehearsed: fitted to the three smallest sizes alone and held against the largest. The one with the smaller error there is used, and that error, in proportion to how much further it must now reach, is part of the interval, beside the doubt of the constants and the scatter of single runs.',
-      zh: '用哪个定律？每个都先预演：只用最小的三种大小拟合，再与最大的一种比较。采用误差较小者；该误差按外推距离成比例地计入区间，此外还有常数的不确定性与单次训练的离散。',
+      en: 'Which law? Each is rehearsed: fitted to the smallest three sizes, then four, and held against the larger ones. The one with the least error there is used. The interval adds three doubts: of the constants, each curve left out once; of the law, what rehearsals missed by beyond that, in proportion to how much further it must now reach, and how far the other laws disagree; and of one more run, the scatter of single ones.',
+      zh: '用哪个定律？每个都先预演：先后只用最小的三种、四种大小拟合，再与更大的模型比较，采用误差最小者。区间包含三种不确定性：常数（逐一去掉一条曲线）；定律本身（预演中超出前者的误差，按外推距离成比例计入，以及其他定律的分歧）；以及单次训练的离散。',
     },
     {
       en: 'The large model takes the learning rate that the small ones give for its size and batch. Its prediction is written down with a time stamp and a hash before its first step; the hash covers every number, so a prediction that is changed later is seen to be. Hits and misses are kept in one list.',
