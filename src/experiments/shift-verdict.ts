@@ -89,9 +89,11 @@ function nowhere(groups: GroupAnalysis['groups'], lost: readonly MinimumShift[])
   if (lost.length === 0) return { en: '', zh: '' };
   const labels = new Map(groups.map(({ id, label }) => [id, label]));
   const named = (language: 'en' | 'zh'): string[] => [...new Set(lost.map(({ group }) => labels.get(group)?.[language] ?? group))];
+  // The minimum that is missing may be the one that others are held against.
+  const reference: Sentence = groups[0]?.label ?? { en: 'the first', zh: '第一组' };
   return {
-    en: ` Of ${named('en').join(', ')} a minimum could not be placed, so nothing is said of it.`,
-    zh: `${named('zh').join('、')}有最低点无法定位，对其不作结论。`,
+    en: ` Of ${named('en').join(', ')} a minimum could not be placed, or that of ${reference.en} which it is held against, so nothing is said of it.`,
+    zh: `${named('zh').join('、')}有最低点无法定位（或与之比较的“${reference.zh}”的最低点无法定位），对其不作结论。`,
   };
 }
 
