@@ -13,15 +13,9 @@ import { readTable, type TableOptions } from '../laws/table.ts';
 import { fitTrajectory } from '../laws/trajectory.ts';
 import { InputError, type Sentence } from '../messages/sentence.ts';
 import { same, type Figure, type TableFigure } from './figure.ts';
-import {
-  allocationFigure,
-  criticalBatchFigure,
-  envelopeFigure,
-  isoflopFigures,
-  observedFigure,
-  powerFigure,
-  trajectoryFigure,
-} from './table-law-figures.ts';
+import { allocationFigure, envelopeFigure, isoflopFigures } from './table-allocation-figures.ts';
+import { criticalBatchFigure, trajectoryFigure } from './table-curve-figures.ts';
+import { batchFigures, observedFigure, powerFigure } from './table-loss-figures.ts';
 
 /** Laws that a table can be fitted by; `power-N` is loss over N, and so on. */
 export const tableLaws = [
@@ -147,7 +141,7 @@ export function fitTableLaw(law: TableLaw, sources: readonly TableSource[], boot
     }
     case 'three-term': {
       const fits = each((rows) => fitThreeTerm(rows, { bootstrap }));
-      return answer(fits, [observedFigure(fits)]);
+      return answer(fits, [...batchFigures(fits), observedFigure(fits)]);
     }
     case 'critical-batch': {
       const fits = each((rows) => fitCriticalBatch(rows, { bootstrap }));

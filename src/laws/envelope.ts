@@ -220,6 +220,33 @@ export function traceEnvelope(sizes: readonly SizeCurves[], points: number): { e
   return { envelope, passages };
 }
 
+/**
+ * N_opt at C FLOPs with its 95 % interval; undefined unless the fit converged. The line gives log C over log N, so the
+ * interval is the set of N whose log C is within its error of the one asked for (E. C. Fieller, Journal of the Royal
+ * Statistical Society B 16, 1954): as for `a`, an end is absent (0 or Infinity) where the slope's own interval reaches zero.
+ */
+export function envelopeAt(fit: EnvelopeFit, C: number): Estimate | undefined {
+  if (fit.status !== 'converged' || fit.line === undefined) return undefined;
+  const {
+    centre,
+    fit: {
+      coefficients: [p, q],
+      covariance,
+      quantile,
+    },
+  } = fit.line;
+  const y = Math.log(C) - p;
+  const value = Math.exp(centre + y / q);
+  // |y − q·x| ≤ quantile·√(v00 + 2·x·v01 + x²·v11), squared: square·x² − 2·half·x + rest ≤ 0.
+  const square = q * q - quantile ** 2 * covariance[1][1];
+  const half = q * y + quantile ** 2 * covariance[0][1];
+  const rest = y * y - quantile ** 2 * covariance[0][0];
+  if (!Number.isFinite(square)) return { value, low: NaN, high: NaN };
+  if (!(square > 0)) return { value, low: 0, high: Infinity };
+  const reach = Math.sqrt(Math.max(half * half - square * rest, 0));
+  return { value, low: Math.exp(centre + (half - reach) / square), high: Math.exp(centre + (half + reach) / square) };
+}
+
 /** N at C = 1 on the inverted line: log N = centre + (log C − p)/q, its variance to first order in p and q. */
 function factorAtOne({ coefficients: [p, q], covariance, quantile }: LogLinearFit, centre: number): Estimate {
   const logN = centre - p / q;

@@ -10,6 +10,7 @@ import { objectiveValue, robustCurveFit, type Objective } from './huber.ts';
 import type { CurveFit, CurveProblem } from './levenberg.ts';
 import { weightedLeastSquares } from './regression.ts';
 import { sentences, shortNumber } from './sentences.ts';
+import { intervalFromSamples } from './statistics.ts';
 import type { Sentence } from '../messages/sentence.ts';
 import { tunedRuns, type TunedRun } from './tuned-runs.ts';
 
@@ -31,6 +32,8 @@ export interface ThreeTermFit extends Fit<ThreeTermParameter> {
   readonly tuned: readonly TunedRun[];
   /** Whether the size term is part of the fit. */
   readonly withSize: boolean;
+  /** Parameters of each resample, entries of one resample at one index: what bands are made of. Undefined unless converged. */
+  readonly samples: Readonly<Record<ThreeTermParameter, Float64Array>> | undefined;
 }
 
 const LARGEST_EXPONENT = 4;
@@ -59,6 +62,7 @@ export function fitThreeTerm(table: readonly RunRow[], options: ThreeTermOptions
     law,
     tuned,
     withSize: false,
+    samples: undefined,
   });
   const N = tuned.map((run) => run.N);
   const B = tuned.map((run) => run.B);
@@ -93,8 +97,13 @@ export function fitThreeTerm(table: readonly RunRow[], options: ThreeTermOptions
     },
   };
   const bound = boundOf(solved.parameters, curve);
-  if (bound !== undefined) return { ...base, status: 'bound hit', message: bound, parameters: {}, bootstrap: undefined };
-  const { parameters, bootstrap: unit } = bootstrapCurve<ThreeTermParameter>({
+  if (bound !== undefined)
+    return { ...base, status: 'bound hit', message: bound, parameters: {}, bootstrap: undefined, samples: undefined };
+  const {
+    parameters,
+    bootstrap: unit,
+    samples,
+  } = bootstrapCurve<ThreeTermParameter>({
     problem: { ...curve.problem, start: solved.parameters },
     fit: solved,
     objective,
@@ -102,15 +111,46 @@ export function fitThreeTerm(table: readonly RunRow[], options: ThreeTermOptions
     factors: ['A', 'Bs', 'Cb', 'Bopt.c'],
     options: bootstrap,
   });
-  return { ...base, status: 'converged', message: found(parameters, tuned.length, withSize), parameters, bootstrap: unit };
+  return { ...base, status: 'converged', message: found(parameters, tuned.length, withSize), parameters, bootstrap: unit, samples };
 }
 
 /** Loss at (N, D, B) by a fitted law, nats per token; N is ignored where the fit has no size term. NaN unless it converged. */
 export function threeTermLoss(fit: ThreeTermFit, N: number, D: number, B: number): number {
-  const { E, A, a, Bs, b, Cb, c } = fit.parameters;
-  if (E === undefined || Bs === undefined || b === undefined || Cb === undefined || c === undefined) return NaN;
-  const size = A !== undefined && a !== undefined ? A.value / N ** a.value : 0;
-  return E.value + size + Bs.value / (D / B) ** b.value + Cb.value / B ** c.value;
+  if (fit.status !== 'converged') return NaN;
+  return lossOf((name) => fit.parameters[name]?.value, { N, D, B });
+}
+
+/** Where the law is asked for its loss: parameters, tokens, batch in tokens. */
+export interface ThreeTermPoint {
+  readonly N: number;
+  readonly D: number;
+  readonly B: number;
+}
+
+/** Loss at a point, nats per token, with its 95 % interval from the resamples; undefined unless the fit converged. */
+export function threeTermAt(fit: ThreeTermFit, point: ThreeTermPoint): Estimate | undefined {
+  return ofSamples(fit, (value) => lossOf(value, point));
+}
+
+/** B_opt(D) in tokens with its 95 % interval; undefined unless the fit converged. @param D tokens */
+export function bestBatchAt(fit: ThreeTermFit, D: number): Estimate | undefined {
+  return ofSamples(fit, (value) => value('Bopt.c')! * D ** value('Bopt.D')!);
+}
+
+type ValueOf = (name: ThreeTermParameter) => number | undefined;
+
+function lossOf(value: ValueOf, { N, D, B }: ThreeTermPoint): number {
+  const [A, a] = [value('A'), value('a')];
+  const size = A !== undefined && a !== undefined ? A / N ** a : 0;
+  return value('E')! + size + value('Bs')! / (D / B) ** value('b')! + value('Cb')! / B ** value('c')!;
+}
+
+function ofSamples(fit: ThreeTermFit, of: (value: ValueOf) => number): Estimate | undefined {
+  const { samples } = fit;
+  if (fit.status !== 'converged' || samples === undefined) return undefined;
+  const value = of((name) => fit.parameters[name]?.value);
+  const resampled = Array.from(samples.E, (_, i) => of((name) => (fit.parameters[name] === undefined ? undefined : samples[name][i])));
+  return intervalFromSamples(value, resampled, { degreesOfFreedom: fit.tuned.length - (fit.withSize ? 7 : 5), scale: 'log' });
 }
 
 interface ThreeTermCurve {

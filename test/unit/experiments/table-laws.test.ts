@@ -71,6 +71,59 @@ describe('pictures of laws', () => {
     }
   });
 
+  it('approach 1: the line through the passages and its band, which is finite and holds the planted optimum mostly', () => {
+    const random = createRandom(4);
+    const rows = [1e7, 3e7, 1e8, 3e8, 1e9, 3e9, 1e10].flatMap((N) => {
+      const shift = 0.002 * random.normal();
+      return Array.from({ length: 40 }, (_, k): RunRow => {
+        const D = 2e8 * 5000 ** (k / 39);
+        return { N, D, loss: lossOf(N, D) * Math.exp(shift), run: `${N}` };
+      });
+    });
+    const { says, figures } = fitTableLaw('envelope', [source(rows)], { resamples: 200, seed: 1 });
+    expect(says[0].status).toBe('converged');
+    const { points } = plot(figures, 'envelope').lines.find((one) => one.source === 'fitted')!;
+    expect(points).toHaveLength(25);
+    for (const { y, low, high } of points) expect(0 < low! && low! < y && y < high! && high! < Infinity).toBe(true);
+    const held = points.filter(({ x, low, high }) => low! <= computeOptimal(truth, x).N && computeOptimal(truth, x).N <= high!);
+    expect(held.length).toBeGreaterThan(12);
+  });
+
+  it('the three-term law: valleys over the batch and the best batch over D, each with its band', () => {
+    const law = { E: 1.2, A: 15, a: 0.3, Bs: 12, b: 0.45, Cb: 2.5, c: 0.5 };
+    const at = (N: number, D: number, B: number): number => law.E + law.A / N ** law.a + law.Bs / (D / B) ** law.b + law.Cb / B ** law.c;
+    const random = createRandom(6);
+    const rows = [1e3, 1e4, 1e5, 1e6].flatMap((N) =>
+      [1e5, 8e5, 6.4e6].flatMap((D) =>
+        [16, 64, 256, 1024, 4096].map((B): RunRow => ({
+          N,
+          D,
+          B,
+          loss: at(N, D, B) * Math.exp(0.001 * random.normal()),
+          run: `${N} ${D} ${B}`,
+        })),
+      ),
+    );
+    const { says, figures } = fitTableLaw('three-term', [source(rows)], { resamples: 100, seed: 1 });
+    expect(says[0].status).toBe('converged');
+    const valleys = plot(figures, 'batches');
+    expect(valleys.lines).toHaveLength(6);
+    for (const { id, points } of valleys.lines) {
+      const [, N, D] = /(\d+) (\d+)$/.exec(id)!.map(Number);
+      for (const { x, y, low, high } of points) {
+        expect(y / at(N, D, x)).toBeCloseTo(1, 2);
+        expect(0 < low! && low! < y && y < high! && high! < 1.03 * low!).toBe(true);
+      }
+    }
+    expect(valleys.series[0].points).toHaveLength(5);
+    expect(valleys.series[0].points[0].runs).toHaveLength(1);
+    const factor = ((law.c * law.Cb) / (law.b * law.Bs)) ** (1 / (law.b + law.c));
+    for (const { x, y, low, high } of plot(figures, 'best-batch').lines[0].points) {
+      expect(y / (factor * x ** (law.b / (law.b + law.c)))).toBeCloseTo(1, 0);
+      expect(low! < y && y < high!).toBe(true);
+    }
+  });
+
   it('the critical batch and the trajectory of planted curves', () => {
     const rows = plantedCurves(
       { truth: ourTruth, N: [2000, 8000, 32_000], B: [2048, 4096, 8192, 16_384, 32_768], D: 2e7, points: 30, stretch: 100 },

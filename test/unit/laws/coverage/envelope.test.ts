@@ -1,5 +1,5 @@
-// Intervals of approach 1, on curves of runs that err as a whole (their seed), point by point, or both.
-import { fitEnvelope } from '../../../../src/laws/envelope.ts';
+// Intervals of approach 1 and the band of its line, on curves of runs that err as a whole (their seed), point by point, or both.
+import { envelopeAt, fitEnvelope } from '../../../../src/laws/envelope.ts';
 import type { RunRow } from '../../../../src/laws/fit.ts';
 import { createRandom } from '../../../../src/laws/random.ts';
 import { describeCoverage, type CoverageDesign } from './coverage.ts';
@@ -21,9 +21,19 @@ interface Curves {
 
 const design = (name: string, { law, N, D, run, white, seeds = 1, finals = false }: Curves): CoverageDesign => {
   const { a, G } = powerOf(law);
+  // Where the band is read: budgets of the least size that is ever best, of the middle, of four times the largest.
+  // Between final losses that are far apart the interpolation errs alike in every data set: there the share at one budget
+  // says nothing about the noise.
+  const budgets: readonly (readonly [label: string, C: number])[] = finals
+    ? []
+    : [
+        ['N_opt, least C', 6 * (N[0] / G) ** (1 / a)],
+        ['N_opt, middle C', 6 * (Math.sqrt(N[0] * N.at(-1)!) / G) ** (1 / a)],
+        ['N_opt, 4 × the largest N', 6 * ((4 * N.at(-1)!) / G) ** (1 / a)],
+      ];
   return {
     name,
-    truth: { a, b: 1 - a, 'N.c': G / 6 ** a },
+    truth: { a, b: 1 - a, 'N.c': G / 6 ** a, ...Object.fromEntries(budgets.map(([label, C]) => [label, (G / 6 ** a) * C ** a])) },
     fit: (seed, resamples) => {
       const random = createRandom(seed);
       const table = N.flatMap((n) =>
@@ -36,7 +46,8 @@ const design = (name: string, { law, N, D, run, white, seeds = 1, finals = false
           });
         }).flat(),
       );
-      return fitEnvelope(table, { points: 500, bootstrap: { resamples, seed } });
+      const fit = fitEnvelope(table, { points: 500, bootstrap: { resamples, seed } });
+      return { ...fit, parameters: { ...fit.parameters, ...Object.fromEntries(budgets.map(([label, C]) => [label, envelopeAt(fit, C)])) } };
     },
   };
 };

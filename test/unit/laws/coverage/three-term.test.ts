@@ -1,7 +1,8 @@
-// Intervals of the three-term law and of the best batch that follows from it, also with learning rates tuned on a grid.
+// Intervals of the three-term law, of the best batch that follows from it, and of the bands it is drawn with, also with
+// learning rates tuned on a grid.
 import type { RunRow } from '../../../../src/laws/fit.ts';
 import { createRandom } from '../../../../src/laws/random.ts';
-import { fitThreeTerm } from '../../../../src/laws/three-term.ts';
+import { bestBatchAt, fitThreeTerm, threeTermAt, type ThreeTermPoint } from '../../../../src/laws/three-term.ts';
 import { octaves } from '../planted.ts';
 import { describeCoverage, type CoverageDesign } from './coverage.ts';
 import { ladder } from './loss-laws.ts';
@@ -22,15 +23,33 @@ const CURVATURE = 0.03;
 
 const design = (name: string, { N, D, B, truth, noise, rates = 0 }: Runs): CoverageDesign => {
   const { E, A, a, Bs, b, Cb, c } = truth;
+  const lossAt = ({ N: n, D: d, B: batch }: ThreeTermPoint): number => E + A / n ** a + Bs / (d / batch) ** b + Cb / batch ** c;
+  const factor = ((c * Cb) / (b * Bs)) ** (1 / (b + c));
+  // Where bands are read: corners of the grid, and four times beyond it. The lowest of several noisy losses lies below
+  // their mean by about the noise, at every point alike: of runs tuned on a grid the bands hold that, not the law.
+  const bands: Record<string, ThreeTermPoint> =
+    rates > 0
+      ? {}
+      : {
+          'loss, least N, D and B': { N: N[0], D: D[0], B: B[0] },
+          'loss, largest N and D, least B': { N: N.at(-1)!, D: D.at(-1)!, B: B[0] },
+          'loss, 4 × the largest N, D and B': { N: 4 * N.at(-1)!, D: 4 * D.at(-1)!, B: 4 * B.at(-1)! },
+        };
   return {
     name,
-    truth: { ...truth, 'Bopt.c': ((c * Cb) / (b * Bs)) ** (1 / (b + c)), 'Bopt.D': b / (b + c) },
+    truth: {
+      ...truth,
+      'Bopt.c': factor,
+      'Bopt.D': b / (b + c),
+      ...Object.fromEntries(Object.entries(bands).map(([label, point]) => [label, lossAt(point)])),
+      'Bopt at the largest D': factor * D.at(-1)! ** (b / (b + c)),
+    },
     fit: (seed, resamples) => {
       const random = createRandom(seed);
       const table = N.flatMap((n) =>
         D.flatMap((d) =>
           B.flatMap((batch): RunRow[] => {
-            const loss = E + A / n ** a + Bs / (d / batch) ** b + Cb / batch ** c;
+            const loss = lossAt({ N: n, D: d, B: batch });
             const noisy = (value: number): number => value * Math.exp(noise * random.normal());
             if (rates === 0) return [{ N: n, D: d, B: batch, loss: noisy(loss) }];
             const miss = random.uniform() - 0.5;
@@ -41,7 +60,9 @@ const design = (name: string, { N, D, B, truth, noise, rates = 0 }: Runs): Cover
           }),
         ),
       );
-      return fitThreeTerm(table, { bootstrap: { resamples, seed } });
+      const fit = fitThreeTerm(table, { bootstrap: { resamples, seed } });
+      const drawn = Object.fromEntries(Object.entries(bands).map(([label, point]) => [label, threeTermAt(fit, point)]));
+      return { ...fit, parameters: { ...fit.parameters, ...drawn, 'Bopt at the largest D': bestBatchAt(fit, D.at(-1)!) } };
     },
   };
 };
