@@ -135,7 +135,7 @@ export function designSweep(request: DesignRequest): SweepDesign | DesignRefusal
     score,
     estimates,
     cannot: estimates.filter(({ identified }) => !identified).map((estimate) => designSentences.cannot(estimate, seconds)),
-    notes: knowledge.sources,
+    notes: [...knowledge.sources, ...(goal === 'loss' ? [designSentences.formOnly(knowledge.lawScatter)] : [])],
   };
 }
 
@@ -160,15 +160,16 @@ function familyOf(goal: DesignGoal, setting: FamilySetting): DesignFamily {
 function refused(goal: DesignGoal, { best, needed, quickest }: Found, seconds: number): DesignRefusal | undefined {
   const known = needed.filter((time) => time !== undefined);
   const least = known.length === 0 ? undefined : Math.min(...known);
-  if (best === undefined)
-    return {
-      status: 'not enough time',
-      goal,
-      needed: least,
-      message: designSentences.noDesign(goalLabels[goal], seconds, Number.isFinite(quickest) ? quickest : undefined, least),
-    };
-  if (least !== undefined && least <= seconds) return undefined;
-  return { status: 'not identified', goal, needed: least, message: designSentences.nothing(goalLabels[goal], seconds, least) };
+  if (best !== undefined) return undefined;
+  const label = goalLabels[goal];
+  return quickest <= seconds
+    ? { status: 'not identified', goal, needed: least, message: designSentences.nothing(label, seconds, least) }
+    : {
+        status: 'not enough time',
+        goal,
+        needed: least,
+        message: designSentences.noDesign(label, seconds, Number.isFinite(quickest) ? quickest : undefined, least),
+      };
 }
 
 function rowOf({ set = {}, axes = {} }: Grid, base: RunInput, vocabulary: number): DesignRow {

@@ -31,13 +31,16 @@ import type { DesignFamily, FamilySetting, SeeDesign } from './search.ts';
 export type LossGoal = 'loss' | 'loss-size' | 'loss-data';
 
 /** Tokens per parameter outside which a cell is left out: below, little is learned yet; above, the size is saturated. */
-const TOKENS_PER_PARAMETER = { least: 3, most: 1500 } as const;
+const TOKENS_PER_PARAMETER = { least: 3, most: 1000 } as const;
 
 /** On one axis alone the other is not to limit: tokens per parameter, at least along sizes, at most along tokens. */
 const UNLIMITED = { alongSizes: 20, alongTokens: 40 } as const;
 
-/** Shortest runs, as a power of two of tokens, and as steps. */
-const LEAST_TOKENS = 14;
+/**
+ * Shortest runs, as a power of two of tokens, and as steps. Below 60,000 tokens losses of all sizes stand near the level of
+ * letter pairs, off the law: with runs of 16,000 tokens in it the fit has no floor left.
+ */
+const LEAST_TOKENS = 16;
 const LEAST_STEPS = 200;
 
 /** Steps between learning rates, octaves, and seeds of a cell that are tried. */
@@ -148,13 +151,16 @@ export function lossFamily(goal: LossGoal, setting: FamilySetting): DesignFamily
     }
   };
 
-  const build = ({ ladder, tokens, rateStep, seedCounts }: Axes, batchSequences: number, rates: number): Grid[] =>
-    ladder.map((i, j): Grid => {
+  const build = ({ ladder, tokens, rateStep, seedCounts }: Axes, batchSequences: number, rates: number): Grid[] => {
+    // One warm-up for all: the analysis compares runs that differ in nothing but what it varies.
+    const size = geometricMean(ladder.map((i) => sizes[i].N));
+    const warmupTokens = warmupOf(size, wholeTokens(tokens[0], batchSequences * context), batchSequences * context);
+    return ladder.map((i, j): Grid => {
       const { N, shape } = sizes[i];
       const batch = batchSequences * context;
       const lengths = tokens.filter((exponent) => inReach(sizes[i], exponent)).map((exponent) => wholeTokens(exponent, batch));
       return {
-        set: { shape, batchSequences, warmupTokens: warmupOf(N, lengths[0], batch) },
+        set: { shape, batchSequences, warmupTokens },
         axes: {
           tokens: lengths,
           learningRate: ratesAbout(knowledge.constantRate, N, geometricMean(lengths), rateStep, rates),
@@ -162,6 +168,7 @@ export function lossFamily(goal: LossGoal, setting: FamilySetting): DesignFamily
         },
       };
     });
+  };
   return { targets, base, visit };
 }
 

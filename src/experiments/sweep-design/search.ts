@@ -62,7 +62,7 @@ export interface Chosen {
 
 /** What a search found. */
 export interface Found {
-  /** The best design that takes at most the time given; undefined when none is short enough. */
+  /** The best design that takes at most the time given and identifies something; undefined when there is none. */
   readonly best: Chosen | undefined;
   /** For each target the time of the quickest design that identifies it; undefined where none in the family does. */
   readonly needed: readonly (number | undefined)[];
@@ -92,7 +92,7 @@ export function searchFamily(family: DesignFamily, seconds: number): Found {
       }
     }
     if (identified === targets.length && time < neededForAll) neededForAll = time;
-    if (time > seconds) return;
+    if (time > seconds || identified === 0) return;
     const score = Math.sqrt(sum / targets.length);
     if (!Number.isFinite(score)) return;
     if (best !== undefined && (score > best.score || (score === best.score && time >= best.seconds))) return;

@@ -32,6 +32,14 @@ export const designSentences = {
       zh: `在 ${time.zh}内，${symbol}（${label.zh}）无法${meaning.zh}：预计约为 ${twoDigits(expected)} ± ${twoDigits(halfWidth)}；仅为此${more.zh}。`,
     };
   },
+  /** @param scatter of losses about the law, a share */
+  formOnly: (scatter: number): Sentence => {
+    const percent = twoDigits(100 * scatter);
+    return {
+      en: `Losses lie within about ${percent} % of this form, not on it: over another range of sizes and tokens its constants, E most of all, may differ by more than these errors.`,
+      zh: `损失与此形式相差约 ${percent} %，并不完全符合：换一段大小与词元范围，其常数（尤其是 E）的变化可能超过这些误差。`,
+    };
+  },
   noDesign: (goal: Sentence, seconds: number, quickest: number | undefined, needed: number | undefined): Sentence => {
     const [time, more] = [duration(seconds), wouldTake(needed)];
     if (quickest === undefined)

@@ -1,7 +1,8 @@
 // Designed sweeps run by a fake trainer whose law is known: the exponents must scatter as the design said they would.
 import { describe, expect, it } from 'vitest';
 import { designSweep, type DesignRequest, type SweepDesign } from '../../../../src/experiments/sweep-design/design-sweep.ts';
-import { usualContext } from '../../../../src/experiments/sweep-design/goals.ts';
+import { experimentOf } from '../../../../src/experiments/index.ts';
+import { designGoals, usualContext } from '../../../../src/experiments/sweep-design/goals.ts';
 import { analyseLandscapes } from '../../../../src/experiments/landscapes.ts';
 import { expectedLog2, landscapeAt, PRIOR } from '../../../../src/experiments/sweep-design/knowledge.ts';
 import { tableOf } from '../../../../src/experiments/rows.ts';
@@ -171,5 +172,19 @@ describe('expected errors', () => {
     expect(batches.length).toBeGreaterThanOrEqual(0.8 * SEEDS);
     expect(Math.abs(batches.reduce((sum, one) => sum + one, 0) / batches.length - Math.log2(criticalBatch.batch))).toBeLessThan(0.5);
     agree(design.estimates[0].standardError, batches);
+  });
+});
+
+describe('the experiment that a design is for', () => {
+  it.each(designGoals)('looks at every run of %s', (goal) => {
+    const base = { corpus: 'sotu', context: usualContext(goal) };
+    const knowledge = exactLaw(NOISE);
+    const needed = designSweep(requestOf({ goal, seconds: 1e-6, base, knowledge }));
+    if (needed.status === 'designed') throw new Error('no sweep takes no time');
+    const design = designed(requestOf({ goal, seconds: needed.needed! * 1.01, base, knowledge }));
+    const records = fakeTraining(design.sweep, lossLaw, { run: 0 });
+    const experiment = experimentOf(design.sweep.experiment!);
+    const { left } = experiment.analyse(records, { resamples: 0 });
+    expect(left.filter(({ reason }) => reason.en.includes('other settings'))).toEqual([]);
   });
 });
