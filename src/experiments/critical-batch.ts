@@ -14,17 +14,17 @@ import { ratesStage } from './sample-efficiency.ts';
 const designs: Readonly<Record<ExperimentSize, { readonly base: RunInput; readonly grids: readonly Grid[] }>> = {
   smoke: {
     base: {
-      corpus: 'synthetic:symbols=12,order=1,exponent=2,tokens=262144',
+      corpus: 'synthetic:symbols=12,order=2,exponent=2,tokens=262144',
       context: 4,
       validationTokens: 2048,
       tokens: 131_072,
       schedule: 'constant',
       shape: shapeOf(8),
-      noiseSequences: 256,
+      noiseSequences: 512,
     },
     grids: [
-      { axes: { batchSequences: [4, 8, 16], learningRate: octaves(-10, -7) } },
-      { axes: { batchSequences: [32, 64, 128, 256], learningRate: octaves(-9, -5) } },
+      { axes: { batchSequences: [4, 8, 16], learningRate: octaves(-9, -6) } },
+      { axes: { batchSequences: [32, 64, 128, 256], learningRate: octaves(-8, -4) } },
     ],
   },
   minutes: {

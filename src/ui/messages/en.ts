@@ -210,7 +210,7 @@ export const en = {
     copied: 'Copied',
     skip: 'Skip this run',
     skipped: 'This run is taken out of the queue.',
-    replicates: 'Seeds of this cell',
+    replicates: 'Runs behind this point',
     seed: (seed: number) => `seed ${seed}`,
     sample: 'Text from this model',
     prompt: 'It goes on from',

@@ -209,7 +209,7 @@ export const zh: typeof en = {
     copied: '已复制',
     skip: '跳过此训练',
     skipped: '此训练已移出队列。',
-    replicates: '此格的种子',
+    replicates: '此点对应的训练',
     seed: (seed) => `种子 ${seed}`,
     sample: '此模型写出的文本',
     prompt: '接续的开头',
