@@ -1,5 +1,6 @@
 // The analysis behind `critical-batch`: steps and tokens to the same losses over batches, the hyperbola between them at
 // each loss, the critical batch against the loss, and the gradient noise scale held against it.
+import type { RunConfig } from '../config/run.ts';
 import { criticalBatchAt, fitCriticalBatch, type CriticalBatchFit } from '../laws/critical-batch.ts';
 import type { Estimate } from '../laws/fit.ts';
 import { noiseByLoss, noiseRatio, type NoiseAtLoss, type NoiseMeasurement, type NoiseRatio } from '../laws/noise-against-loss.ts';
@@ -21,6 +22,9 @@ export interface CriticalBatchAnalysis extends TableAnalysis {
   readonly noiseRatio: NoiseRatio | undefined;
 }
 
+/** Curves are read from this many times their warm-up on: the fall from the untrained loss goes on for about as long again. */
+const START = 2;
+
 /** Losses at which each size is read. */
 const LEVELS = 10;
 
@@ -29,15 +33,21 @@ export function analyseCriticalBatch(records: readonly RunRecord[], options: Ana
   const { records: used, ...table } = tableOf(records, CURVE_FIELDS, options);
   const { resamples, seed } = table.options;
   const cells = tunedCells(table.rows, used);
-  // The start of every curve is gone from its rows already.
-  const fit = fitCriticalBatch(curveRows(used, table.rows), { levels: LEVELS, warmup: 0, bootstrap: { resamples, seed } });
-  const measured = cells.flatMap(({ best }) => best.flatMap((row) => noiseMeasurements(used[row])));
+  // What comes before the start is gone from the rows of every curve.
+  const start = START * Math.max(0, ...used.map(({ config }) => warmupShare(config)));
+  const fit = fitCriticalBatch(curveRows(used, table.rows, { start }), { levels: LEVELS, warmup: 0, bootstrap: { resamples, seed } });
+  const measured = cells.flatMap(({ best }) => best.flatMap((row) => noiseMeasurements(used[row], start)));
   return { ...table, cells, fit, noise: noiseByLoss(measured), noiseRatio: noiseRatio(measured, (loss) => criticalWithin(fit, loss)) };
 }
 
-/** A run's measurements at the losses of its smoothed training curve, on which levels are read too; none at its start, which that leaves out. */
-function noiseMeasurements({ id, config, curve, gradientNoise = [] }: RunRecord): NoiseMeasurement[] {
-  const smooth = gradientNoise.length === 0 ? undefined : smoothCurve(thinned(curve).map(([step, , loss]) => [step, loss]));
+/** Share of a run that its warm-up takes. */
+function warmupShare({ warmupTokens, warmupFraction, tokens }: RunConfig): number {
+  return warmupTokens > 0 ? Math.min(1, warmupTokens / tokens) : warmupFraction;
+}
+
+/** A run's measurements at the losses of its smoothed training curve, on which levels are read too; none before its start. */
+function noiseMeasurements({ id, config, curve, gradientNoise = [] }: RunRecord, start: number): NoiseMeasurement[] {
+  const smooth = gradientNoise.length === 0 ? undefined : smoothCurve(thinned(curve, { start }).map(([step, , loss]) => [step, loss]));
   if (smooth === undefined) return [];
   return gradientNoise.flatMap(({ step, tokens, gradientSquaredNorm, gradientVariance }): NoiseMeasurement[] => {
     // The last point of a thinned curve stands a little before the last step.

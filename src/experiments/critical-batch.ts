@@ -10,7 +10,10 @@ import { octaves, shapeOf } from './curve-design.ts';
 import type { AnalysisOptions, Experiment, ExperimentSize } from './experiment.ts';
 import { ratesStage } from './sample-efficiency.ts';
 
-/** Batches from a few sequences, where the best of short runs lies, to where steps hardly fall any more; larger ones at higher learning rates. */
+/**
+ * Batches from a few sequences, where the best of short runs lies, to where steps hardly fall any more; larger ones at higher
+ * learning rates. The warm-up is short: small batches reach high losses soon after it, and before its end nothing is read.
+ */
 const designs: Readonly<Record<ExperimentSize, { readonly base: RunInput; readonly grids: readonly Grid[] }>> = {
   smoke: {
     base: {
@@ -19,6 +22,7 @@ const designs: Readonly<Record<ExperimentSize, { readonly base: RunInput; readon
       validationTokens: 2048,
       tokens: 131_072,
       schedule: 'constant',
+      warmupFraction: 0.02,
       shape: shapeOf(8),
       noiseSequences: 512,
     },
@@ -34,6 +38,7 @@ const designs: Readonly<Record<ExperimentSize, { readonly base: RunInput; readon
       validationTokens: 16_384,
       tokens: 1_572_864,
       schedule: 'constant',
+      warmupFraction: 0.02,
       shape: shapeOf(16),
       noiseSequences: 2048,
     },
@@ -45,7 +50,7 @@ const designs: Readonly<Record<ExperimentSize, { readonly base: RunInput; readon
     ]),
   },
   lesson: {
-    base: { corpus: 'sotu', context: 64, tokens: 6_553_600, schedule: 'constant', noiseSequences: 512 },
+    base: { corpus: 'sotu', context: 64, tokens: 6_553_600, schedule: 'constant', warmupFraction: 0.02, noiseSequences: 512 },
     grids: [
       { axes: { shape: [shapeOf(24), shapeOf(48)], batchSequences: [1, 2, 4], learningRate: octaves(-12, -8) } },
       { axes: { shape: [shapeOf(24), shapeOf(48)], batchSequences: [8, 16, 32, 64], learningRate: octaves(-10, -6) } },
@@ -53,7 +58,7 @@ const designs: Readonly<Record<ExperimentSize, { readonly base: RunInput; readon
     ],
   },
   hours: {
-    base: { corpus: 'sotu', context: 64, tokens: 9_830_400, schedule: 'constant', noiseSequences: 1024 },
+    base: { corpus: 'sotu', context: 64, tokens: 9_830_400, schedule: 'constant', warmupFraction: 0.02, noiseSequences: 1024 },
     grids: [
       {
         axes: {

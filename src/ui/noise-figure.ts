@@ -25,7 +25,7 @@ export function noiseFigure(measured: readonly GradientNoisePoint[], config: Run
     },
     x: { label: { en: 'training tokens', zh: '训练词元' }, scale: 'log' },
     y: { label: { en: 'noise scale (tokens)', zh: '噪声尺度（词元）' }, scale: 'log' },
-    series: [{ id: 'noise', label: { en: 'gradient noise scale', zh: '梯度噪声尺度' }, points, joined: true }],
+    series: [{ id: 'noise', label: { en: 'gradient noise scale', zh: '梯度噪声尺度' }, points }],
     lines: [{ id: 'batch', label: same('B'), points: ends.map((x) => ({ x, y: batch })), source: 'exact' }],
   };
 }
