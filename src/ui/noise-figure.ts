@@ -20,8 +20,8 @@ export function noiseFigure(measured: readonly GradientNoisePoint[], config: Run
     id: 'gradient-noise',
     title: { en: 'Gradient noise scale', zh: '梯度噪声尺度' },
     caption: {
-      en: `tr Σ/|G|² in tokens, between sequences (McCandlish et al., arXiv 1812.06162), each time measured on ${config.noiseSequences} sequences, and as uncertain as those are few. Dotted: the batch of this run. A batch well below the noise scale takes mostly noisy steps, one well above it spends tokens on little.`,
-      zh: `tr Σ/|G|²，以词元计，取序列之间的方差（McCandlish 等，arXiv 1812.06162），每次在 ${config.noiseSequences} 个序列上测量，序列越少越不确定。点线为本次训练的批大小。批远小于噪声尺度时，各步以噪声为主；远大于它时，多用的词元收获甚微。`,
+      en: `tr Σ/|G|² in tokens, between sequences (McCandlish et al., arXiv 1812.06162), each time measured on ${config.noiseSequences} sequences, and as uncertain as those are few. Dotted, where it is near: the batch of this run, ${batch} tokens. A batch well below the noise scale takes mostly noisy steps, one well above it spends tokens on little.`,
+      zh: `tr Σ/|G|²，以词元计，取序列之间的方差（McCandlish 等，arXiv 1812.06162），每次在 ${config.noiseSequences} 个序列上测量，序列越少越不确定。点线（在图中范围附近时）为本次训练的批大小 ${batch} 词元。批远小于噪声尺度时，各步以噪声为主；远大于它时，多用的词元收获甚微。`,
     },
     x: { label: { en: 'training tokens', zh: '训练词元' }, scale: 'log' },
     y: { label: { en: 'noise scale (tokens)', zh: '噪声尺度（词元）' }, scale: 'log' },
