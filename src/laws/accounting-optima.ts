@@ -129,8 +129,8 @@ export interface AccountingOptimum {
   readonly N: number;
   readonly loss: number;
   readonly status: 'inside' | 'at the small edge' | 'at the large edge' | 'too few sizes' | 'no minimum';
-  /** Of the parabola, in log loss; NaN where there is none. */
-  readonly sumOfSquares: number;
+  /** Sizes that the parabola goes through, as positions among the counted sizes; empty where there is none. */
+  readonly through: readonly number[];
 }
 
 /** The parabola takes sizes within this factor of the lowest, and at least two on either side. */
@@ -168,12 +168,14 @@ export function optimaAt(
   const shifts = sizes.map(({ counts }) => Math.log(convention.compute(counts)));
   const count = logCurve(sizes.map(({ counts }) => [counts.total, convention.size(counts)]));
   return budgets.map((logC): AccountingOptimum => {
-    const nowhere = { C: Math.exp(logC), N: NaN, loss: NaN, sumOfSquares: NaN };
+    const nowhere = { C: Math.exp(logC), N: NaN, loss: NaN, through: [] };
+    const reaching: number[] = [];
     const x: number[] = [];
     const y: number[] = [];
     losses.forEach((lossAt, i) => {
       const value = lossAt(logC - shifts[i]);
       if (Number.isNaN(value)) return;
+      reaching.push(i);
       x.push(logN[i]);
       y.push(value);
     });
@@ -192,9 +194,31 @@ export function optimaAt(
       inside.map((i) => y[i]),
     );
     if (parabola === undefined || !(parabola.curvature > 0)) return { ...nowhere, status: 'no minimum' };
-    const { vertex, sumOfSquares, lowest: logLoss } = parabola;
-    if (vertex <= near[0]) return { ...nowhere, sumOfSquares, status: 'at the small edge' };
-    if (vertex >= near[near.length - 1]) return { ...nowhere, sumOfSquares, status: 'at the large edge' };
-    return { C: nowhere.C, N: Math.exp(curveAt(count, vertex)), loss: Math.exp(logLoss), sumOfSquares, status: 'inside' };
+    const { vertex, lowest: logLoss } = parabola;
+    const fitted = { ...nowhere, through: inside.map((i) => reaching[i]) };
+    if (vertex <= near[0]) return { ...fitted, status: 'at the small edge' };
+    if (vertex >= near[near.length - 1]) return { ...fitted, status: 'at the large edge' };
+    return { ...fitted, N: Math.exp(curveAt(count, vertex)), loss: Math.exp(logLoss), status: 'inside' };
   });
+}
+
+/**
+ * Σ of squared residuals, in log loss, of parabolas through the same sizes as the optima given, over other losses: the
+ * windows stay where they are however small losses differ, so that it is a smooth function of the losses.
+ */
+export function squaresThrough(
+  { sizes }: CountedSizes,
+  losses: readonly ((logD: number) => number)[],
+  convention: CountingConvention,
+  optima: readonly AccountingOptimum[],
+): number {
+  let sum = 0;
+  for (const { C, through } of optima) {
+    const parabola = fitParabola(
+      through.map((i) => Math.log(sizes[i].counts.total)),
+      through.map((i) => losses[i](Math.log(C) - Math.log(convention.compute(sizes[i].counts)))),
+    );
+    sum += parabola?.sumOfSquares ?? 0;
+  }
+  return sum;
 }

@@ -14,6 +14,7 @@ import {
   countedSizes,
   lossesOverTokens,
   optimaAt,
+  squaresThrough,
   type AccountingOptimum,
   type CountedRun,
   type CountedSizes,
@@ -70,7 +71,7 @@ const LEAST_SIZES = 6;
 /** Budgets with an interior optimum that a line needs. */
 const LEAST_BUDGETS = 4;
 
-/** Draws that calibrate what noise leaves in residuals, and their size: small, so that no window moves. */
+/** Draws that calibrate what noise leaves in residuals, and their size: small, so that the curves through losses answer linearly. */
 const CALIBRATION = { draws: 60, size: 1e-5 } as const;
 
 /**
@@ -109,9 +110,10 @@ export function accountingLadder(runs: readonly CountedRun[], options: Accountin
   const losses = lossesOverTokens(sizes);
   const tried = conventions.map((convention) => {
     const optima = optimaAt(sizes, losses, convention, budgetsOf(sizes, convention));
-    const budgets = optima.filter(({ status }) => status === 'inside').map(({ C }) => Math.log(C));
+    const inside = optima.filter(({ status }) => status === 'inside');
+    const budgets = inside.map(({ C }) => Math.log(C));
     const line = lineThrough(optima, floor);
-    return { convention, optima, budgets, line, problem: problemOf(optima) };
+    return { convention, optima, inside, budgets, line, problem: problemOf(optima) };
   });
   const counted = tried.filter(({ problem, line }) => problem === undefined && line !== undefined);
   const { noise, degreesOfFreedom } = noiseOf(sizes, counted, createRandom(seed));
@@ -250,14 +252,12 @@ function notFound(optima: readonly AccountingOptimum[]): DesignProblem {
 /** σ of log losses from the residuals of all parabolas, and for how many independent residuals they count. */
 function noiseOf(
   sizes: CountedSizes,
-  rungs: readonly { readonly convention: CountingConvention; readonly budgets: readonly number[] }[],
+  rungs: readonly { readonly convention: CountingConvention; readonly inside: readonly AccountingOptimum[] }[],
   random: Random,
 ): { noise: number; degreesOfFreedom: number } {
   if (rungs.length === 0) return { noise: NaN, degreesOfFreedom: NaN };
   const squares = (losses: readonly ((logD: number) => number)[]): number[] =>
-    rungs.map(({ convention, budgets }) =>
-      optimaAt(sizes, losses, convention, budgets).reduce((sum, optimum) => sum + (optimum.sumOfSquares || 0), 0),
-    );
+    rungs.map(({ convention, inside }) => squaresThrough(sizes, losses, convention, inside));
   const observed = squares(lossesOverTokens(sizes));
   const perUnit: number[][] = rungs.map(() => []);
   for (let draw = 0; draw < CALIBRATION.draws; draw++) {

@@ -1,76 +1,12 @@
 // A law planted in all parameters, counted in every way: each count must find the exponent that its own count implies.
 import { describe, expect, it } from 'vitest';
-import { countingConventions, type CountingConvention, type ModelCounts } from '../../../src/laws/accounting-counts.ts';
+import { countingConventions } from '../../../src/laws/accounting-counts.ts';
 import { computeWhereOptimal, embeddingFactor, fittedEmbeddingFactor, localExponent } from '../../../src/laws/accounting-exponent.ts';
 import { accountingLadder, type CountedRun } from '../../../src/laws/accounting.ts';
-import { createRandom, type Random } from '../../../src/laws/random.ts';
+import { createRandom } from '../../../src/laws/random.ts';
 import { shuffled } from './planted.ts';
+import { ASPECT, countsAt, grid, insideOf, ladder, law, lossAt, optimum, trueExponents, VOCABULARY } from './planted-counts.ts';
 
-const law = { E: 1.7, A: 400, B: 410, alpha: 0.34, beta: 0.28 };
-const VOCABULARY = 256;
-const CONTEXT = 64;
-const ASPECT = 16;
-
-/** A model of a family of one aspect, as if its width were continuous. */
-function countsAt(nonEmbedding: number): ModelCounts {
-  const width = Math.cbrt((nonEmbedding * ASPECT) / 12);
-  const head = VOCABULARY * width;
-  const scores = (width / ASPECT) * 2 * (CONTEXT + 1) * width;
-  return { nonEmbedding, total: nonEmbedding + head, head, flopsPerToken: 6 * (nonEmbedding + head) + 3 * scores };
-}
-const lossAt = (total: number, D: number): number => law.E + law.A * total ** -law.alpha + law.B * D ** -law.beta;
-const ladder = (from: number, to: number, count: number): number[] =>
-  Array.from({ length: count }, (_, i) => from * (to / from) ** (i / (count - 1)));
-
-/** Every size at every D, each a run of its own. */
-function grid(noise = 0, random: Random = createRandom(0), sizes = ladder(1e3, 1e6, 13), tokens = ladder(3e3, 6e6, 12)): CountedRun[] {
-  return sizes.flatMap((N) =>
-    tokens.map((D) => {
-      const counts = countsAt(N);
-      return { counts, D, loss: lossAt(counts.total, D) * Math.exp(noise * random.normal()) };
-    }),
-  );
-}
-
-/** The best loss of the continuous family at C, and the size that has it by the convention: golden section over log N. */
-function optimum(convention: CountingConvention, C: number): { N: number; loss: number } {
-  const at = (logN: number): number => {
-    const counts = countsAt(Math.exp(logN));
-    return lossAt(counts.total, C / convention.compute(counts));
-  };
-  let [low, high] = [Math.log(1), Math.log(1e10)];
-  const golden = (Math.sqrt(5) - 1) / 2;
-  for (let i = 0; i < 120; i++) {
-    const [first, second] = [high - golden * (high - low), low + golden * (high - low)];
-    if (at(first) < at(second)) high = second;
-    else low = first;
-  }
-  return { N: convention.size(countsAt(Math.exp(low))), loss: at(low) };
-}
-
-function slope(x: readonly number[], y: readonly number[]): number {
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [mx, my] = [mean(x), mean(y)];
-  return x.reduce((sum, value, i) => sum + (value - mx) * (y[i] - my), 0) / x.reduce((sum, value) => sum + (value - mx) ** 2, 0);
-}
-
-/** What each convention's exponents really are over the budgets that a fit used. */
-function trueExponents(convention: CountingConvention, budgets: readonly number[], floor: number): { a: number; loss: number } {
-  const best = budgets.map((C) => optimum(convention, C));
-  const x = budgets.map(Math.log);
-  return {
-    a: slope(
-      x,
-      best.map(({ N }) => Math.log(N)),
-    ),
-    loss: -slope(
-      x,
-      best.map(({ loss }) => Math.log(loss - floor)),
-    ),
-  };
-}
-const insideOf = (rung: { optima: readonly { status: string; C: number }[] }): number[] =>
-  rung.optima.filter(({ status }) => status === 'inside').map(({ C }) => C);
 const none = { bootstrap: { resamples: 0 } };
 
 describe('the closed form', () => {
@@ -172,25 +108,16 @@ describe('the ladder with noise', () => {
     expect(curves.noise).toBeLessThan(0.008);
   });
 
-  it('95 % intervals hold the truth of each count and of each step', () => {
-    const conventions = countingConventions.filter(({ id }) => id === 'kaplan' || id === 'total' || id === 'flops');
-    const seeds = 60;
-    const hits: Record<string, number> = {};
-    for (let seed = 0; seed < seeds; seed++) {
-      const runs = grid(0.004, createRandom(500 + seed), ladder(1e3, 1e6, 10), ladder(3e3, 6e6, 8));
-      const { rungs } = accountingLadder(runs, { conventions, bootstrap: { resamples: 60, seed } });
-      const truths = rungs.map((rung) => trueExponents(rung.convention, insideOf(rung), 0));
-      rungs.forEach(({ convention, parameters: { a, loss }, step }, i) => {
-        const note = (what: string, estimate: typeof a, truth: number): void => {
-          hits[what] = (hits[what] ?? 0) + (estimate!.low <= truth && truth <= estimate!.high ? 1 : 0);
-        };
-        note(`${convention.id} a`, a, truths[i].a);
-        note(`${convention.id} loss`, loss, truths[i].loss);
-        if (i > 0) note(`${convention.id} step`, step, truths[i].a - truths[i - 1].a);
+  it('finds it in every data set, also where a window of the parabolas is about to move', () => {
+    for (let seed = 500; seed < 540; seed++) {
+      const { noise } = accountingLadder(grid(0.004, createRandom(seed), ladder(1e3, 1e6, 10), ladder(3e3, 6e6, 8)), {
+        ...none,
+        conventions: countingConventions.filter(({ id }) => id === 'total'),
       });
+      expect(noise, `seed ${seed}`).toBeGreaterThan(0.0015);
+      expect(noise, `seed ${seed}`).toBeLessThan(0.008);
     }
-    for (const [what, count] of Object.entries(hits)) expect(count / seeds, what).toBeGreaterThanOrEqual(0.87);
-  }, 120_000);
+  });
 });
 
 describe('what is refused', () => {
