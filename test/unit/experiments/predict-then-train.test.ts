@@ -141,6 +141,8 @@ describe('predict, then train', () => {
     expect(next.predictions).toBeUndefined();
     const rates = next.grids.flatMap(({ axes }) => axes?.learningRate ?? []);
     expect(Math.min(...rates)).toBeGreaterThan(2 ** -6);
+    // One run for each rate that is added: the seeds of the rates before are not repeated at each.
+    for (const { axes } of next.grids) expect(axes?.seed).toHaveLength(1);
     expect(play(high).verdict.status).toBe('shown');
   });
 
