@@ -6,7 +6,7 @@ import { criticalBatchAt, criticalBatchConstants, fitCriticalBatch, reciprocal }
 import type { RunRow } from '../../../src/laws/fit.ts';
 import { fitHyperbola } from '../../../src/laws/hyperbola.ts';
 import { createRandom } from '../../../src/laws/random.ts';
-import { expectCoverage, octaves, shuffled } from './planted.ts';
+import { octaves, shuffled } from './planted.ts';
 import { ourTruth, plantedCurves, plantedTrajectory, theirTruth, type CurveDesign } from './planted-curves.ts';
 
 const ours: CurveDesign = { truth: ourTruth, N: [1e4], B: octaves(5, 12), D: 4e6, points: 40, stretch: 30 };
@@ -213,27 +213,4 @@ describe('properties', () => {
     expect(Math.abs(fit.logBcrit - best)).toBeLessThan(2e-4);
     expect(fit.sumOfSquares).toBeLessThanOrEqual(squares(best) + 1e-12);
   });
-});
-
-describe('coverage of 95 % intervals over 200 seeds', () => {
-  it.each([
-    ['ours, one size', { ...ours, points: 20 }, 0.002],
-    ['ours, three sizes, noisier', { ...ours, N: [1e3, 3e4, 1e6], B: octaves(5, 12, 1.4), points: 15 }, 0.005],
-    ['theirs', { ...theirs, points: 20 }, 0.003],
-  ] as const)(
-    '%s',
-    (_, design, noise) => {
-      const { Bstar, alphaB } = design.truth;
-      expectCoverage(
-        200,
-        { Bstar, alphaB },
-        (seed) =>
-          fitCriticalBatch(plantedCurves(design, { run: noise, white: noise, seed: seed + 1 }), {
-            levels: 6,
-            bootstrap: { resamples: 100, seed },
-          }).parameters,
-      );
-    },
-    240_000,
-  );
 });

@@ -3,16 +3,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bestElbow, elbowPerformance, fitElbow, type Elbow, type EmergencePoint } from '../../../src/laws/emergence-elbow.ts';
 import { elbowAt, elbowOf, fitEmergence, type EmergenceConstants, type FinetunedPoint } from '../../../src/laws/emergence.ts';
-import type { Estimate } from '../../../src/laws/fit.ts';
 import { createRandom } from '../../../src/laws/random.ts';
 import { shuffled } from './planted.ts';
+import { amounts, grid, logTruth, losses, planted, powerTruth } from './planted-emergence.ts';
 
 const none = { bootstrap: { resamples: 0 } };
 const relative = (found: number, truth: number): number => Math.abs(found / truth - 1);
-const losses = (from: number, to: number, count: number): number[] =>
-  Array.from({ length: count }, (_, i) => from + ((to - from) * i) / (count - 1));
-const planted = (truth: Elbow, at: readonly number[], noise: () => number = () => 0): EmergencePoint[] =>
-  at.map((loss) => ({ loss, performance: elbowPerformance(truth, loss) + noise() }));
 
 describe('one elbow', () => {
   const truth: Elbow = { base: 0.25, slope: 0.6, elbow: 2.41 };
@@ -59,23 +55,6 @@ describe('one elbow', () => {
     );
   });
 
-  it('95 % intervals hold the truth', () => {
-    const seeds = 100;
-    const hits = { base: 0, slope: 0, elbow: 0 };
-    for (let seed = 0; seed < seeds; seed++) {
-      const random = createRandom(100 + seed);
-      const fit = fitElbow(
-        planted(truth, losses(2, 3, 24), () => 0.01 * random.normal()),
-        { bootstrap: { resamples: 200, seed } },
-      );
-      for (const key of ['base', 'slope', 'elbow'] as const) {
-        const { low, high } = fit.parameters[key]!;
-        if (low <= truth[key] && truth[key] <= high) hits[key]++;
-      }
-    }
-    for (const [key, count] of Object.entries(hits)) expect(count / seeds, key).toBeGreaterThanOrEqual(0.87);
-  });
-
   it('is refused where nothing rises, everything rises, or one model alone does', () => {
     const status = (points: readonly EmergencePoint[]): string => fitElbow(points, none).status;
     expect(status([])).toBe('not enough points');
@@ -92,22 +71,6 @@ describe('one elbow', () => {
     expect(left.status).toBe('converged');
   });
 });
-
-// Twelve models; D from 50 to 50,000 examples moves the elbow from about 2.1 to 2.9.
-const logTruth: EmergenceConstants = { base: 0.25, slope: 0.5, k: 0.02, alpha: 1.6, C: 1.96 };
-const powerTruth: EmergenceConstants = { base: 0.25, slope: 0.5, k: 0.25, alpha: 0.14, C: 1.8 };
-const amounts = [50, 200, 800, 3200, 12_800, 50_000];
-const grid = (truth: EmergenceConstants, form: 'log power' | 'power', noise = 0, seed = 0): FinetunedPoint[] => {
-  const random = createRandom(seed);
-  return amounts.flatMap((data) =>
-    losses(1.9, 3.3, 14).map((loss) => ({
-      loss,
-      data,
-      performance:
-        elbowPerformance({ base: truth.base, slope: truth.slope, elbow: elbowOf(truth, form, data) }, loss) + noise * random.normal(),
-    })),
-  );
-};
 
 describe('the law of the elbow', () => {
   for (const [form, truth] of [
@@ -141,24 +104,11 @@ describe('the law of the elbow', () => {
     expect(wrong.objective.value).toBeGreaterThan(right.objective.value + 1e-7);
   });
 
-  it('intervals hold the truth, of the elbow extrapolated to little data as well', () => {
-    const seeds = 100;
-    const truth = { ...logTruth, few: elbowOf(logTruth, 'log power', 8), much: elbowOf(logTruth, 'log power', 4e5) };
-    const hits: Record<string, number> = {};
-    let width = 0;
-    for (let seed = 0; seed < seeds; seed++) {
-      const fit = fitEmergence(grid(logTruth, 'log power', 0.01, 40 + seed), { bootstrap: { resamples: 100, seed } });
-      const few = elbowAt(fit, 8);
-      const found: Record<string, Estimate | undefined> = { ...fit.parameters, few, much: elbowAt(fit, 4e5) };
-      for (const [key, value] of Object.entries(truth)) {
-        const estimate = found[key];
-        if (estimate !== undefined && estimate.low <= value && value <= estimate.high) hits[key] = (hits[key] ?? 0) + 1;
-      }
-      width += (few!.high - few!.low) / seeds;
-    }
-    for (const key of Object.keys(truth)) expect((hits[key] ?? 0) / seeds, key).toBeGreaterThanOrEqual(0.87);
-    // And they say something: the elbow moves by 0.3 from 8 examples to 50.
-    expect(width).toBeLessThan(0.3);
+  it('the interval of the elbow at little data says something: from 8 examples to 50 it moves by 0.3', () => {
+    const fit = fitEmergence(grid(logTruth, 'log power', 0.01, 40), { bootstrap: { resamples: 100 } });
+    const { low, high } = elbowAt(fit, 8)!;
+    expect(high - low).toBeGreaterThan(0);
+    expect(high - low).toBeLessThan(0.3);
   });
 
   it('order does not matter', () => {
