@@ -198,7 +198,11 @@ function next(analysis: Foretelling, sweep: SweepConfig): NextStage | undefined 
       ? []
       : ratesBeyond(
           // One run a rate, as in the sweep itself, though its rates have seeds of their own.
-          cells.flatMap((cell) => (cell.tried.length < MOST_RATES ? [{ ...cell, replicates: [{ dataSeed: cell.config.dataSeed, seeds: [cell.config.seed] }] }] : [])),
+          cells.flatMap((cell) =>
+            cell.tried.length < MOST_RATES
+              ? [{ ...cell, replicates: [{ dataSeed: cell.config.dataSeed, seeds: [cell.config.seed] }] }]
+              : [],
+          ),
           sweep,
         );
   if (beyond.length > 0)
