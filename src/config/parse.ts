@@ -108,12 +108,20 @@ export function fingerprint(value: unknown): string {
  */
 const UNNAMED: Partial<RunConfig> = { warmupTokens: 0, uniqueTokens: 0, noiseSequences: 0 };
 
+/** Seeds and counts are whole, and count with all their digits. */
+const isFraction = (value: unknown): value is number => typeof value === 'number' && !Number.isInteger(value);
+
+/** Significant digits of a number that a run is named by. */
+const ID_DIGITS = 14;
+
 /**
  * A run's name: equal configs have equal ids, everywhere and always. A dense run is named without the settings of
- * experts, which change nothing in it.
+ * experts, which change nothing in it. Fractions count to fourteen digits: a power that one JavaScript engine computes
+ * may differ in the last from another's.
  */
 export function runId(config: RunConfig): string {
   const without: readonly string[] = isMixture(config) ? [] : expertFields;
   const named = Object.entries(config).filter(([key, value]) => !without.includes(key) && UNNAMED[key as RunField] !== value);
-  return fingerprint(Object.fromEntries(named));
+  const rounded = named.map(([key, value]) => [key, isFraction(value) ? Number(value.toPrecision(ID_DIGITS)) : value] as const);
+  return fingerprint(Object.fromEntries(rounded));
 }

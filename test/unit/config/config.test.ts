@@ -72,6 +72,10 @@ describe('a run', () => {
 
   it('has, where it is dense, the id it had before there were experts, whatever their settings', () => {
     expect(runId(parseRun({}))).toBe('aa1e0c49b0d3c70f');
+    // The last digit of a power depends on who computes it.
+    const rate = 2 ** -7.5;
+    expect(runId(parseRun({ learningRate: rate * (1 + 2 ** -52) }))).toBe(runId(parseRun({ learningRate: rate })));
+    expect(runId(parseRun({ learningRate: rate * (1 + 1e-9) }))).not.toBe(runId(parseRun({ learningRate: rate })));
     expect(runId(parseRun({ uniqueTokens: 64 }))).not.toBe(runId(parseRun({})));
     expect(runId(parseRun({ seed: 1, tokens: 6400, shape: { layers: 1, width: 8, heads: 2 } }))).toBe('f97d8f937c4ee210');
     expect(runId(parseRun({ experts: 1, expertsPerToken: 7, balanceCoefficient: 1 }))).toBe('aa1e0c49b0d3c70f');
