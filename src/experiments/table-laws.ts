@@ -15,7 +15,7 @@ import { InputError, type Sentence } from '../messages/sentence.ts';
 import { same, type Figure, type TableFigure } from './figure.ts';
 import { allocationFigure, envelopeFigure, isoflopFigures } from './table-allocation-figures.ts';
 import { criticalBatchFigure, trajectoryFigure } from './table-curve-figures.ts';
-import { batchFigures, observedFigure, powerFigure } from './table-loss-figures.ts';
+import { batchFigures, kaplanFigures, observedFigure, powerFigure } from './table-loss-figures.ts';
 
 /** Laws that a table can be fitted by; `power-N` is loss over N, and so on. */
 export const tableLaws = [
@@ -137,7 +137,7 @@ export function fitTableLaw(law: TableLaw, sources: readonly TableSource[], boot
     }
     case 'kaplan': {
       const fits = each((rows) => fitKaplan(rows, { bootstrap }));
-      return answer(fits, [observedFigure(fits)]);
+      return answer(fits, [...kaplanFigures(fits), observedFigure(fits)]);
     }
     case 'three-term': {
       const fits = each((rows) => fitThreeTerm(rows, { bootstrap }));

@@ -1,12 +1,13 @@
 // Pictures of loss laws on tables: loss over one axis with a power law, observed over fitted loss, and the batches of the
 // three-term law.
 import type { RunRow } from '../laws/fit.ts';
+import type { KaplanFit } from '../laws/kaplan.ts';
 import type { PowerLawFit } from '../laws/power-law.ts';
 import { publishedLosses } from '../laws/published-loss.ts';
 import { bestBatchAt, threeTermAt, type ThreeTermFit } from '../laws/three-term.ts';
 import type { TunedRun } from '../laws/tuned-runs.ts';
 import { same, type FigureLine, type FigurePoint, type PlotFigure } from './figure.ts';
-import { axes, evenly, leftPoints, lineAt, logSpaced, lossAxis, usedPoints } from './table-law-marks.ts';
+import { axes, evenly, leftPoints, lineAt, logSpaced, lossAxis, runsOf, usedPoints } from './table-law-marks.ts';
 import type { SourceFit } from './table-laws.ts';
 
 /** Loss over one axis with the fitted power law. */
@@ -39,21 +40,78 @@ export function powerFigure(fits: readonly SourceFit<PowerLawFit>[], axis: 'N' |
           source: 'fitted',
           points: fit.curve.map(({ x, value, low, high }) => ({ x, y: value, low, high })),
         })),
-      ...publishedLosses.flatMap((published): FigureLine[] =>
-        published.of === of
-          ? [
-              {
-                id: published.id,
-                label: published.label,
-                citation: published.citation,
-                source: 'published',
-                points: logSpaced(xs).map((x) => ({ x, y: published.loss(x) })),
-              },
-            ]
-          : [],
-      ),
+      ...publishedLines(of, xs),
     ],
   };
+}
+
+/** Published laws of one axis, where the points are. */
+function publishedLines(of: 'size' | 'tokens' | 'compute', xs: readonly number[]): FigureLine[] {
+  return publishedLosses.flatMap((published): FigureLine[] =>
+    published.of === of
+      ? [
+          {
+            id: published.id,
+            label: published.label,
+            citation: published.citation,
+            source: 'published',
+            points: logSpaced(xs).map((x) => ({ x, y: published.loss(x) })),
+          },
+        ]
+      : [],
+  );
+}
+
+const kaplanAxes = [
+  { law: 'LN', axis: 'N', of: 'size', symbol: 'N' },
+  { law: 'LD', axis: 'D', of: 'tokens', symbol: 'D' },
+  { law: 'LC', axis: 'C', of: 'compute', symbol: 'C_min' },
+] as const;
+
+/** Kaplan's laws of one axis each, with the losses they stand for. */
+export function kaplanFigures(fits: readonly SourceFit<KaplanFit>[]): PlotFigure[] {
+  return kaplanAxes.map(({ law, axis, of, symbol }): PlotFigure => {
+    const drawings = fits.flatMap(({ source, fit }) => {
+      const { drawing } = fit.laws[law];
+      return drawing === undefined ? [] : [{ source, drawing }];
+    });
+    return {
+      kind: 'plot',
+      id: `kaplan-${law}`,
+      title: { en: `L(${symbol})`, zh: `L(${symbol})` },
+      caption: {
+        en: 'Points: losses with the limit of the other axis taken away. Line: the law with its 95 % band. Dashed: published laws, of other tokenizers and texts: compare slopes, not levels.',
+        zh: '点：去除另一轴限制后的损失。线：该定律及其 95 % 区间带。虚线为已发表的定律，分词器与文本不同：请比较斜率而非水平。',
+      },
+      x: axes[axis],
+      y: lossAxis,
+      series: drawings.map(({ source, drawing }) => ({
+        id: source.id,
+        label: source.label,
+        points: evenly(
+          drawing.points.map(({ x, loss, residual, row }): FigurePoint => ({
+            x,
+            y: loss,
+            residual: Math.expm1(residual),
+            ...(row !== undefined && runsOf(source.rows[row])),
+          })),
+        ),
+      })),
+      lines: [
+        ...drawings.map(({ source, drawing }): FigureLine => ({
+          id: `law ${source.id}`,
+          label: source.label,
+          series: source.id,
+          source: 'fitted',
+          points: drawing.curve.flatMap((point) => lineAt(point.x, point)),
+        })),
+        ...publishedLines(
+          of,
+          drawings.flatMap(({ drawing }) => drawing.points.map(({ x }) => x)),
+        ),
+      ],
+    };
+  });
 }
 
 /** Observed over fitted loss: on the diagonal the law holds. */

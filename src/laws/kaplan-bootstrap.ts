@@ -49,7 +49,12 @@ export function bootstrapKaplan<Name extends string>(request: {
   readonly quantities: Readonly<Partial<Record<Name, ReportedQuantity>>>;
   readonly objective: Objective;
   readonly options: BootstrapOptions;
-}): { readonly parameters: Readonly<Partial<Record<Name, Estimate>>>; readonly bootstrap: Bootstrap } {
+}): {
+  readonly parameters: Readonly<Partial<Record<Name, Estimate>>>;
+  /** Rows belong together. */
+  readonly samples: Readonly<Partial<Record<Name, Float64Array>>>;
+  readonly bootstrap: Bootstrap;
+} {
   const { laws, runs, quantities, objective, options } = request;
   const prepared = laws.map((law) => prepare(law, objective));
   const rows = prepared.reduce((sum, law) => sum + (law.tangent ? 0 : law.y.length), 0);
@@ -81,7 +86,7 @@ export function bootstrapKaplan<Name extends string>(request: {
       intervalFromSamples(estimate.value, samples[name as Name], { degreesOfFreedom, scale: factor ? 'log' : 'linear' }),
     ] as const;
   });
-  return { parameters: Object.fromEntries(estimates) as Partial<Record<Name, Estimate>>, bootstrap };
+  return { parameters: Object.fromEntries(estimates) as Partial<Record<Name, Estimate>>, samples, bootstrap };
 }
 
 /** What all laws report, each told the first two parameters of the law before it. */

@@ -1,6 +1,7 @@
 // L(C_min) and N_opt(C_min) (Kaplan et al., arXiv 2001.08361, section 6): the lower envelope over N of loss against
 // C_min, the compute that each point would have cost at a batch far below the critical one.
 import type { BootstrapOptions } from './bootstrap.ts';
+import { kaplanDrawing, type KaplanDrawing } from './kaplan-curves.ts';
 import { enoughPoints, firstProblem, wideEnough, type DesignProblem } from './design.ts';
 import { fitEnvelope } from './envelope.ts';
 import type { Bootstrap, Estimate, RunRow } from './fit.ts';
@@ -24,6 +25,8 @@ export type ComputeOutcome<Name extends string> =
       /** log observed − log fitted: of the loss for L(C_min), one per point; of C for N_opt, one per passage. */
       readonly residuals: readonly number[];
       readonly bootstrap: Bootstrap | undefined;
+      /** Of L(C_min). */
+      readonly drawing?: KaplanDrawing;
     };
 
 /** Both laws of compute. */
@@ -141,6 +144,13 @@ function lawOfCompute(
     used,
     residuals: [...fit.residuals],
     bootstrap: resamples > 0 ? { unit: frontier ? 'cells' : 'runs', resamples, seed } : undefined,
+    drawing: kaplanDrawing(
+      points.map(({ logC }, i) => ({ x: Math.exp(logC), residual: fit.residuals[i] })),
+      (C) => {
+        const { value, low, high } = logLinearEstimate(fit, [1, centre - Math.log(C)]);
+        return { value: Math.exp(value), low: Math.exp(low), high: Math.exp(high) };
+      },
+    ),
   };
 }
 

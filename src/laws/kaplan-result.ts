@@ -2,6 +2,7 @@
 import type { CriticalBatchConstants } from './critical-batch-forms.ts';
 import type { Bootstrap, Estimate, Fit, FitStatus, LeftOut } from './fit.ts';
 import type { DesignProblem } from './design.ts';
+import type { KaplanDrawing } from './kaplan-curves.ts';
 import type { ComputeOptimum } from './kaplan-forms.ts';
 import type { PairOutcome } from './kaplan-pair.ts';
 import { endOf, type KaplanPoint, type KaplanRun } from './kaplan-runs.ts';
@@ -27,6 +28,8 @@ export interface KaplanLaw {
   /** log loss − log fitted; for N_opt log C_min − log fitted, one per passage from one best size to the next. */
   readonly residuals: readonly number[];
   readonly bootstrap: Bootstrap | undefined;
+  /** L(N), L(D) and L(C_min), for drawing: the line with its interval, and the losses it stands for. */
+  readonly drawing?: KaplanDrawing;
   /** L(N, D) and L(N, S_min): all four constants fitted to all rows at once by least squares. Where they differ much, the form is wrong. */
   readonly jointly?: Readonly<Partial<Record<KaplanParameter, number>>>;
 }

@@ -13,6 +13,7 @@ import type { Estimate, RunRow } from './fit.ts';
 import { objectiveValue, type Objective } from './huber.ts';
 import { bootstrapKaplan, type ReportedQuantity, type ResampledLaw } from './kaplan-bootstrap.ts';
 import { fitComputeLaws } from './kaplan-compute.ts';
+import { kaplanDrawing, type KaplanDrawing } from './kaplan-curves.ts';
 import { computeOptimum, PUBLISHED_CRITICAL_BATCH } from './kaplan-forms.ts';
 import { betterOf, inOrder, sizeAlone, tokensAlone, type KaplanLine, type PairName, type Placed, type PlacedPair } from './kaplan-order.ts';
 import { fitPair, largestCorrection, rowsOf, type KaplanRows } from './kaplan-pair.ts';
@@ -30,6 +31,7 @@ import {
 import { endOf, kaplanRuns, type KaplanRun } from './kaplan-runs.ts';
 import { KAPLAN_LAW_NAMES, kaplanSentence } from './kaplan-sentences.ts';
 import { logConstant } from './kaplan-surfaces.ts';
+import { intervalFromSamples } from './statistics.ts';
 import type { DesignProblem } from './design.ts';
 
 export type { KaplanFit, KaplanLaw, KaplanLaws, KaplanParameter } from './kaplan-result.ts';
@@ -125,7 +127,7 @@ type NamePair = readonly [KaplanParameter, KaplanParameter];
 function describe(fitted: Fitted): KaplanLaws {
   const { runs, correctedBy, pairs, size, tokens, bootstrap: options } = fitted;
   const { LC, Nopt } = fitComputeLaws(runs, options);
-  const { estimates, bootstrap } = intervals(fitted);
+  const { estimates, bootstrap, samples, quantities } = intervals(fitted);
   const pick = (...names: KaplanParameter[]): KaplanLaw['parameters'] => Object.fromEntries(names.map((name) => [name, estimates[name]]));
   const at = (name: KaplanParameter): Estimate => estimates[name]!;
   const law = (
@@ -142,6 +144,22 @@ function describe(fitted: Fitted): KaplanLaws {
       residuals: kept.map((i) => residuals[i]),
       bootstrap,
     };
+  };
+  /** The line (constant/x)^α with what its resamples say of its height. */
+  const drawn = (entry: Pick<KaplanLaw, 'used' | 'residuals'>, { points }: KaplanRows, axis: 'N' | 'D', names: NamePair): KaplanDrawing => {
+    const [alpha, constant] = names;
+    const places = new Map(points.map((point) => [point.row, point[axis]]));
+    const [alphas, constants] = [samples[alpha] ?? [], samples[constant] ?? []];
+    const { degreesOfFreedom = Infinity } = quantities[alpha] ?? {};
+    return kaplanDrawing(
+      entry.used.map((row, i) => ({ row, x: places.get(row) ?? NaN, residual: entry.residuals[i] })),
+      (x) =>
+        intervalFromSamples(
+          (at(constant).value / x) ** at(alpha).value,
+          Float64Array.from(alphas, (each, i) => (constants[i] / x) ** each),
+          { degreesOfFreedom, scale: 'log' },
+        ),
+    );
   };
   const ofPair = (name: PairName): KaplanLaw => {
     const placed = pairs[name];
@@ -166,6 +184,7 @@ function describe(fitted: Fitted): KaplanLaws {
       const entry = law(pair.rows, pair.fit.residuals, FIRST, (i) => pair.first[i]);
       return {
         ...entry,
+        drawing: drawn(entry, pair.rows, 'N', FIRST),
         message: kaplanSentence.size(at('alphaN'), at('Nc'), runsAmong(pair.rows, pair.first), {
           law: KAPLAN_LAW_NAMES[correctedBy!],
           most,
@@ -173,22 +192,28 @@ function describe(fitted: Fitted): KaplanLaws {
       };
     }
     if (size === undefined || 'status' in size) return refusedLaw(size!);
+    const alone = law(size.rows, size.fit.residuals, FIRST);
     return {
-      ...law(size.rows, size.fit.residuals, FIRST),
+      ...alone,
+      drawing: drawn(alone, size.rows, 'N', FIRST),
       message: kaplanSentence.size(at('alphaN'), at('Nc'), size.rows.groups.length, undefined),
     };
   };
   const ofTokens = (): KaplanLaw => {
     if ('pair' in pairs.LND) {
       const { pair } = pairs.LND;
+      const entry = law(pair.rows, pair.fit.residuals, SECOND.LND);
       return {
-        ...law(pair.rows, pair.fit.residuals, SECOND.LND),
+        ...entry,
+        drawing: drawn(entry, pair.rows, 'D', SECOND.LND),
         message: kaplanSentence.data(at('alphaD'), at('Dc'), pair.rows.points.length, true),
       };
     }
     if (tokens === undefined || 'status' in tokens) return refusedLaw(tokens!);
+    const alone = law(tokens.rows, tokens.fit.residuals, SECOND.LND);
     return {
-      ...law(tokens.rows, tokens.fit.residuals, SECOND.LND),
+      ...alone,
+      drawing: drawn(alone, tokens.rows, 'D', SECOND.LND),
       message: kaplanSentence.data(at('alphaD'), at('Dc'), tokens.rows.points.length, false),
     };
   };
@@ -202,8 +227,16 @@ function describe(fitted: Fitted): KaplanLaws {
   };
 }
 
+/** Constants with their intervals, and what other intervals are made of. */
+interface Intervals {
+  readonly estimates: KaplanLaw['parameters'];
+  readonly bootstrap: KaplanLaw['bootstrap'];
+  readonly samples: Readonly<Partial<Record<KaplanParameter, Float64Array>>>;
+  readonly quantities: Readonly<Partial<Record<KaplanParameter, ReportedQuantity>>>;
+}
+
 /** Estimates of the constants of L(N), L(D), L(N, D), L(N, S_min), resampled together in their order. */
-function intervals({ runs, correctedBy, pairs, size, tokens, objective, bootstrap: options }: Fitted) {
+function intervals({ runs, correctedBy, pairs, size, tokens, objective, bootstrap: options }: Fitted): Intervals {
   const laws: ResampledLaw<KaplanParameter>[] = [];
   const quantities: Partial<Record<KaplanParameter, ReportedQuantity>> = {};
   const note = (names: NamePair, degreesOfFreedom: number): void => {
@@ -238,9 +271,9 @@ function intervals({ runs, correctedBy, pairs, size, tokens, objective, bootstra
   }
   if (size !== undefined && 'fit' in size) addLine(size, FIRST);
   if (tokens !== undefined && 'fit' in tokens) addLine(tokens, SECOND.LND);
-  if (laws.length === 0) return { estimates: {} as KaplanLaw['parameters'], bootstrap: undefined };
-  const { parameters, bootstrap } = bootstrapKaplan({ laws, runs: runs.length, quantities, objective, options });
-  return { estimates: parameters, bootstrap: bootstrap.resamples > 0 ? bootstrap : undefined };
+  if (laws.length === 0) return { estimates: {}, bootstrap: undefined, samples: {}, quantities };
+  const { parameters, samples, bootstrap } = bootstrapKaplan({ laws, runs: runs.length, quantities, objective, options });
+  return { estimates: parameters, bootstrap: bootstrap.resamples > 0 ? bootstrap : undefined, samples, quantities };
 }
 
 /** α and the constant of a power law from its line [p, α]. */

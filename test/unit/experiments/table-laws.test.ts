@@ -47,6 +47,32 @@ describe('pictures of laws', () => {
     expect(others.every((one) => one.source === 'published' && one.citation !== undefined)).toBe(true);
   });
 
+  it('Kaplan: L(N) and L(D) with bands that hold the law, and points at the limit of the other axis', () => {
+    const random = createRandom(4);
+    const law = { alphaN: 0.1, Nc: 1e6, alphaD: 0.12, Dc: 1e8 };
+    const rows = [1e3, 3e3, 1e4, 3e4, 1e5, 3e5].flatMap((N) =>
+      [1e5, 1e6, 1e7, 1e8, 1e9].map((D): RunRow => {
+        const loss = ((law.Nc / N) ** (law.alphaN / law.alphaD) + law.Dc / D) ** law.alphaD;
+        return { N, D, loss: loss * Math.exp(0.003 * random.normal()) };
+      }),
+    );
+    const { says, figures } = fitTableLaw('kaplan', [source(rows)], { resamples: 200, seed: 1 });
+    expect(says[0].status).toBe('converged');
+    const truths = { 'kaplan-LN': (N: number) => (law.Nc / N) ** law.alphaN, 'kaplan-LD': (D: number) => (law.Dc / D) ** law.alphaD };
+    for (const [id, at] of Object.entries(truths)) {
+      const { series, lines } = plot(figures, id);
+      expect(series[0].points.length).toBeGreaterThan(4);
+      for (const { x, y } of series[0].points) expect(y / at(x)).toBeCloseTo(1, 1);
+      const fitted = lines.find((one) => one.source === 'fitted')!;
+      for (const { x, low, high } of fitted.points) {
+        expect(low!).toBeLessThan(at(x) * 1.004);
+        expect(high!).toBeGreaterThan(at(x) * 0.996);
+        expect(high! / low!).toBeLessThan(1.1);
+      }
+      expect(lines.some((one) => one.source === 'published')).toBe(true);
+    }
+  });
+
   it('approach 3: the optimum over budgets, and residuals row by row', () => {
     const rows = budgets(0.002);
     const { says, figures } = fitTableLaw('chinchilla', [source(rows)], quick);

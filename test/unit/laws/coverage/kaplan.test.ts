@@ -27,13 +27,21 @@ const design = (
   objective: Objective = { name: 'ls' },
 ): CoverageDesign => ({
   name,
-  truth: Object.fromEntries(names.map((key) => [key, truth[key]])),
+  truth: {
+    ...Object.fromEntries(names.map((key) => [key, truth[key]])),
+    ...(law === 'LN' || law === 'LD' ? { 'line, left end': 1, 'line, right end': 1 } : {}),
+  },
   fit: (seed, resamples) => {
     const random = createRandom(seed);
-    return fitKaplan(
+    const { status, parameters, drawing } = fitKaplan(
       rows(truth, () => random.normal()),
       { objective, bootstrap: { resamples, seed } },
     ).laws[law];
+    const line = (x: number): number => (law === 'LN' ? (truth.Nc / x) ** truth.alphaN : (truth.Dc / x) ** truth.alphaD);
+    const ends = [drawing?.curve.at(0), drawing?.curve.at(-1)].map(
+      (end) => end && { value: end.value / line(end.x), low: end.low / line(end.x), high: end.high / line(end.x) },
+    );
+    return { status, parameters: { ...parameters, 'line, left end': ends[0], 'line, right end': ends[1] } };
   },
 });
 
