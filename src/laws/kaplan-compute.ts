@@ -146,6 +146,7 @@ function lawOfCompute(
     bootstrap: resamples > 0 ? { unit: frontier ? 'cells' : 'runs', resamples, seed } : undefined,
     drawing: kaplanDrawing(
       points.map(({ logC }, i) => ({ x: Math.exp(logC), residual: fit.residuals[i] })),
+      (C) => Math.exp(fit.coefficients[0] + fit.coefficients[1] * (centre - Math.log(C))),
       (C) => {
         const { value, low, high } = logLinearEstimate(fit, [1, centre - Math.log(C)]);
         return { value: Math.exp(value), low: Math.exp(low), high: Math.exp(high) };

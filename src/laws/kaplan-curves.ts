@@ -31,10 +31,12 @@ const BEYOND = 1.25;
 
 /**
  * The drawing of a law.
- * @param at the height of its line at x, nats per token, with its interval
+ * @param height of its line at x, nats per token
+ * @param at the same with its interval, which may take long: it is asked for few x
  */
 export function kaplanDrawing(
   rows: readonly { readonly x: number; readonly residual: number; readonly row?: number }[],
+  height: (x: number) => number,
   at: (x: number) => Estimate,
 ): KaplanDrawing {
   const used = rows.filter(({ x }) => x > 0 && Number.isFinite(x));
@@ -42,7 +44,7 @@ export function kaplanDrawing(
   const low = used.reduce((least, { x }) => Math.min(least, x), Infinity) / BEYOND;
   const high = used.reduce((most, { x }) => Math.max(most, x), 0) * BEYOND;
   return {
-    points: used.map(({ x, residual, ...rest }) => ({ x, loss: at(x).value * Math.exp(residual), residual, ...rest })),
+    points: used.map(({ x, residual, ...rest }) => ({ x, loss: height(x) * Math.exp(residual), residual, ...rest })),
     curve: Array.from({ length: PLACES }, (_, i) => {
       const x = low * (high / low) ** (i / (PLACES - 1));
       return { x, ...at(x) };

@@ -151,11 +151,13 @@ function describe(fitted: Fitted): KaplanLaws {
     const places = new Map(points.map((point) => [point.row, point[axis]]));
     const [alphas, constants] = [samples[alpha] ?? [], samples[constant] ?? []];
     const { degreesOfFreedom = Infinity } = quantities[alpha] ?? {};
+    const height = (x: number): number => (at(constant).value / x) ** at(alpha).value;
     return kaplanDrawing(
       entry.used.map((row, i) => ({ row, x: places.get(row) ?? NaN, residual: entry.residuals[i] })),
+      height,
       (x) =>
         intervalFromSamples(
-          (at(constant).value / x) ** at(alpha).value,
+          height(x),
           Float64Array.from(alphas, (each, i) => (constants[i] / x) ** each),
           { degreesOfFreedom, scale: 'log' },
         ),
