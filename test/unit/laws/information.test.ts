@@ -7,8 +7,10 @@ import { createRandom } from '../../../src/laws/random.ts';
 import { robustLinearFit } from '../../../src/laws/huber.ts';
 import { sampleStandardDeviation } from '../../../src/laws/statistics.ts';
 
+// In hundredths: squares of numbers near the smallest there are vanish, and the general solver knows no answer.
+const component = fc.integer({ min: -300, max: 300 }).map((hundredths) => hundredths / 100);
 const gradients = fc.integer({ min: 1, max: 5 }).chain((order) =>
-  fc.array(fc.array(fc.double({ min: -3, max: 3, noNaN: true }), { minLength: order, maxLength: order }), {
+  fc.array(fc.array(component, { minLength: order, maxLength: order }), {
     minLength: order + 2,
     maxLength: 12,
   }),
