@@ -4,6 +4,7 @@ import { parseRun } from '../config/parse.ts';
 import { runFields, type RunConfig, type RunInput } from '../config/run.ts';
 import type { Estimate } from '../laws/fit.ts';
 import { publishedSettings, type SettingsRequest } from '../laws/published-settings.ts';
+import { shortNumber } from '../laws/sentences.ts';
 import { withoutInterval } from '../laws/statistics.ts';
 import { InputError, type Sentence } from '../messages/sentence.ts';
 import { countFlops, countParameters } from '../model/counts.ts';
@@ -79,8 +80,8 @@ export function calculate({ config, vocabulary, spend }: CalculatorRequest, fitt
     });
   if (D > MOST_TOKENS)
     throw new InputError({
-      en: `That is ${D.toPrecision(3)} training tokens, more than a run may have (10^12); allow fewer, or take a larger model.`,
-      zh: `这相当于 ${D.toPrecision(3)} 个训练词元，超过一次训练的上限（10^12）；请减少，或取更大的模型。`,
+      en: `That is ${shortNumber(D)} training tokens, more than a run may have (10¹²); allow fewer, or take a larger model.`,
+      zh: `这相当于 ${shortNumber(D)} 个训练词元，超过一次训练的上限（10¹²）；请减少，或取更大的模型。`,
     });
   const request = settingsRequest(config, vocabulary, D);
   const published = publishedSettings.map(({ id, label, citation, fittedOn, silent, settings }): CalculatedSettings => {

@@ -5,6 +5,7 @@ import { envelopeAt, type EnvelopeFit } from '../laws/envelope.ts';
 import type { Estimate } from '../laws/fit.ts';
 import { isoflopAt, type IsoflopFit } from '../laws/isoflop.ts';
 import { publishedAllocations } from '../laws/published-loss.ts';
+import { shortNumber } from '../laws/sentences.ts';
 import { intervalFromSamples, withoutInterval } from '../laws/statistics.ts';
 import type { Sentence } from '../messages/sentence.ts';
 import type { FigureLine, FigurePoint, PlotFigure } from './figure.ts';
@@ -105,7 +106,7 @@ export function isoflopFigures(fits: readonly SourceFit<IsoflopFit>[]): PlotFigu
     series: fits.flatMap(({ source, fit }) =>
       fit.optima.map(({ C, rows }) => ({
         id: `${source.id} ${C}`,
-        label: { en: `${source.label.en}, C = ${C.toExponential(1)}`, zh: `${source.label.zh}，C = ${C.toExponential(1)}` },
+        label: { en: `${source.label.en}, C = ${shortNumber(C)}`, zh: `${source.label.zh}，C = ${shortNumber(C)}` },
         points: rows.map((row) => ({ x: source.rows[row].N ?? NaN, y: source.rows[row].loss, ...runsOf(source.rows[row]) })),
       })),
     ),
@@ -116,7 +117,7 @@ export function isoflopFigures(fits: readonly SourceFit<IsoflopFit>[]): PlotFigu
           : [
               {
                 id: `parabola ${source.id} ${C}`,
-                label: { en: `parabola at ${C.toExponential(1)}`, zh: `${C.toExponential(1)} 处的抛物线` },
+                label: { en: `parabola at ${shortNumber(C)}`, zh: `${shortNumber(C)} 处的抛物线` },
                 series: `${source.id} ${C}`,
                 source: 'fitted',
                 points: logSpaced(rows.map((row) => source.rows[row].N ?? NaN)).map((x) => ({

@@ -2,15 +2,14 @@
 import type { Sentence } from '../messages/sentence.ts';
 import type { CriticalBatchConstants } from './critical-batch-forms.ts';
 import type { Estimate } from './fit.ts';
-
-/** Three significant digits, in exponent form from a million up: the constants of these laws have many zeros. */
-const number = (value: number): string =>
-  Math.abs(value) >= 1e6 && Number.isFinite(value) ? value.toExponential(2).replace('e+', 'e') : String(Number(value.toPrecision(3)));
+import { shortNumber } from './sentences.ts';
 
 const withInterval = ({ value, low, high }: Estimate): string =>
-  Number.isFinite(low) && Number.isFinite(high) ? `${number(value)} (95 %: ${number(low)} … ${number(high)})` : number(value);
+  Number.isFinite(low) && Number.isFinite(high)
+    ? `${shortNumber(value)} (95 %: ${shortNumber(low)} … ${shortNumber(high)})`
+    : shortNumber(value);
 
-const percent = (share: number): string => `${number(100 * share)} %`;
+const percent = (share: number): string => `${shortNumber(100 * share)} %`;
 
 /** The laws of one size, data and step count, as they are written in sentences. */
 export const KAPLAN_LAW_NAMES = {
@@ -101,7 +100,7 @@ export const kaplanSentence = {
   }),
   frontierSizes: { en: 'sizes that are the best over a stretch of C', zh: '个在一段 C 上最优的大小' } as Sentence,
   correction: ({ batch, alpha }: CriticalBatchConstants, published: boolean): Sentence => ({
-    en: `S_min and C_min by B_crit = ${number(batch)}/L^(1/${number(alpha)}) tokens${published ? ' as published for WebText2 (Kaplan et al. 2020, section 5.1)' : ''}.`,
-    zh: `S_min 与 C_min 按 B_crit = ${number(batch)}/L^(1/${number(alpha)}) 词元修正${published ? '（WebText2 上发表的值，Kaplan 等 2020，第 5.1 节）' : ''}。`,
+    en: `S_min and C_min by B_crit = ${shortNumber(batch)}/L^(1/${shortNumber(alpha)}) tokens${published ? ' as published for WebText2 (Kaplan et al. 2020, section 5.1)' : ''}.`,
+    zh: `S_min 与 C_min 按 B_crit = ${shortNumber(batch)}/L^(1/${shortNumber(alpha)}) 词元修正${published ? '（WebText2 上发表的值，Kaplan 等 2020，第 5.1 节）' : ''}。`,
   }),
 } as const;

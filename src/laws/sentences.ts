@@ -14,7 +14,8 @@ export function shortNumber(value: number): string {
   return `${mantissa === 1 ? '' : `${mantissa}·`}10${superscript(Number(exponent))}`;
 }
 
-const superscript = (exponent: number): string =>
+/** An integer in superscript digits: -7 → ⁻⁷. */
+export const superscript = (exponent: number): string =>
   `${exponent < 0 ? '⁻' : ''}${[...String(Math.abs(exponent))].map((digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)]).join('')}`;
 
 /** Sentences shared by the laws. Each law adds its own beside its code. */

@@ -1,24 +1,6 @@
 // Numbers as people read them: SI prefixes for counts, powers of two for learning rates that are one, whole units of
 // time. Nothing here depends on the language but the words for units, which callers pass or add.
-
-const SUPERSCRIPTS: Readonly<Record<string, string>> = {
-  '-': '⁻',
-  '0': '⁰',
-  '1': '¹',
-  '2': '²',
-  '3': '³',
-  '4': '⁴',
-  '5': '⁵',
-  '6': '⁶',
-  '7': '⁷',
-  '8': '⁸',
-  '9': '⁹',
-};
-
-/** An integer in superscript digits: -7 → ⁻⁷. */
-export function superscript(exponent: number): string {
-  return [...String(exponent)].map((character) => SUPERSCRIPTS[character] ?? character).join('');
-}
+import { superscript } from '../laws/sentences.ts';
 
 /** A number to `digits` significant figures without exponent notation between 1e-4 and 1e6, else as 1.2 × 10⁻⁵. */
 export function significant(value: number, digits = 3): string {

@@ -1,7 +1,7 @@
 // Settings as people type them: "2^-7", "2×16×2", "0.9, 0.99"; and back. Ranges are the schema's business, not this file's.
 import { fieldInfo, shapeInfo, type RunField, type Shape } from '../config/run.ts';
 import { InputError } from '../messages/sentence.ts';
-import { superscript } from './format.ts';
+import { superscript } from '../laws/sentences.ts';
 
 /** A number, also as a power: 0.01, 1e-3, 2^-7, 2^-6.5. */
 export function parseNumber(text: string): number {

@@ -1,6 +1,5 @@
-// Data planted from known laws, and the count of how often intervals hold the truth.
-import { expect } from 'vitest';
-import type { Estimate, RunRow } from '../../../src/laws/fit.ts';
+// Data planted from known laws.
+import type { RunRow } from '../../../src/laws/fit.ts';
 import { createRandom, type Random } from '../../../src/laws/random.ts';
 
 /** A bowl in (log2 lr, log2 B): vertex, loss there, Hessian entries in nats per octave². */
@@ -48,26 +47,6 @@ export function plantedGrid(request: {
 /** Powers of two from `from` to `to` in steps of `step` octaves. */
 export function octaves(from: number, to: number, step = 1): number[] {
   return Array.from({ length: Math.round((to - from) / step) + 1 }, (_, i) => 2 ** (from + i * step));
-}
-
-/** Counts, over `seeds` data sets, how often each interval holds its truth; every share must lie in [0.90, 0.99]. */
-export function expectCoverage(
-  seeds: number,
-  truth: Readonly<Record<string, number>>,
-  fit: (seed: number) => Readonly<Record<string, Estimate | undefined>>,
-): void {
-  const hits = Object.fromEntries(Object.keys(truth).map((name) => [name, 0]));
-  for (let seed = 0; seed < seeds; seed++) {
-    const parameters = fit(seed);
-    for (const [name, value] of Object.entries(truth)) {
-      const estimate = parameters[name];
-      if (estimate !== undefined && estimate.low <= value && value <= estimate.high) hits[name]++;
-    }
-  }
-  for (const [name, count] of Object.entries(hits)) {
-    expect(count / seeds, `coverage of ${name}`).toBeGreaterThanOrEqual(0.9);
-    expect(count / seeds, `coverage of ${name}`).toBeLessThanOrEqual(0.99);
-  }
 }
 
 /** A shuffled copy. */
